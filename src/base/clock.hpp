@@ -1,0 +1,33 @@
+// Time. One monotonic clock in nanoseconds for deadlines, and the processor's tick counter for
+// budgets (a tick read costs 10 ns, a clock read 25).
+#pragma once
+
+#include <cstdint>
+
+namespace sluice::inline v0::base {
+
+/// Nanoseconds on the monotonic clock. Absolute deadlines are values of this type.
+using nanoseconds_t = std::int64_t;
+
+inline constexpr nanoseconds_t no_deadline = INT64_MAX;
+
+/// Now, from CLOCK_MONOTONIC. Any thread.
+[[nodiscard]] nanoseconds_t now_ns() noexcept;
+
+/// The processor's counter. Only differences on one thread mean something.
+[[nodiscard]] inline std::uint64_t ticks() noexcept {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  std::uint64_t value;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(value));
+  return value;
+#else
+  return static_cast<std::uint64_t>(now_ns());
+#endif
+}
+
+/// Ticks in a microsecond, measured once per process over about a millisecond. Any thread.
+[[nodiscard]] std::uint64_t ticks_per_us() noexcept;
+
+}  // namespace sluice::inline v0::base
