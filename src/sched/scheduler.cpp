@@ -1,0 +1,98 @@
+#include "sched/scheduler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/park.hpp"
+#include "base/thread.hpp"
+
+namespace sluice::inline v0::sched {
+
+namespace {
+
+std::size_t count_process_workers(const std::vector<worker_plan>& plans) {
+  const auto runs = [](const worker_plan& plan) { return plan.runs_processes; };
+  SLUICE_ASSERT(std::is_partitioned(plans.begin(), plans.end(), runs),
+                "workers that run processes come first");
+  return static_cast<std::size_t>(std::count_if(plans.begin(), plans.end(), runs));
+}
+
+}  // namespace
+
+scheduler::scheduler(std::vector<worker_plan> plans, scheduler_hooks hooks)
+    : plans_(std::move(plans)), hooks_(std::move(hooks)), idle_(count_process_workers(plans_)) {
+  workers_.reserve(plans_.size());
+  for (std::size_t index = 0; index < plans_.size(); ++index) {
+    auto& plan = plans_[index];
+    if (plan.runs_processes) idle_.bind(index, *plan.parking);
+    workers_.push_back(std::make_unique<worker>(*this, static_cast<std::uint32_t>(index),
+                                                plan.runs_processes, *plan.parking));
+  }
+}
+
+scheduler::~scheduler() { stop(); }
+
+result<void> scheduler::start() {
+  attached_.store(0, base::relaxed);  // No thread runs yet.
+  attach_errors_.assign(workers_.size(), error{});
+  error failure{};
+  for (std::size_t index = 0; index < workers_.size(); ++index) {
+    base::thread_options options{plans_[index].thread_name, plans_[index].cores};
+    auto started = base::start_thread(
+        options, [this, index] { thread_body(index); });
+    if (!started) {
+      failure = started.error();
+      break;
+    }
+    threads_.push_back(std::move(started).value());
+  }
+  const auto expected = static_cast<std::uint32_t>(threads_.size());
+  // [SC1] acquire: sees attach_errors_; pairs SC2 (thread_body).
+  for (auto seen = attached_.load(base::acquire); seen != expected;
+       seen = attached_.load(base::acquire)) {
+    base::futex_wait(attached_, seen, base::no_deadline);
+  }
+  for (const auto& why : attach_errors_) {
+    if (failure.code == error_code::none && why.code != error_code::none) failure = why;
+  }
+  if (failure.code == error_code::none) return {};
+  join_all();
+  return failure;
+}
+
+void scheduler::thread_body(std::size_t index) noexcept {
+  worker& self = *workers_[index];
+  const auto ready = self.parking().attach();
+  if (!ready) attach_errors_[index] = ready.error();
+  if (ready) hooks_.on_thread_start(self);
+  // [SC2] release: attach_errors_ and what the hook set up; pairs SC1 (start).
+  attached_.fetch_add(1, base::release);
+  base::futex_wake(attached_, 1);
+  if (!ready) return;
+  self.run_until_stopped();
+  hooks_.on_thread_end(self);
+  self.parking().detach();
+}
+
+void scheduler::join_all() noexcept {
+  // [SC3] seq_cst: stop before the wake-ups; orders the store before a sleeper's re-check (SC4).
+  stopping_.store(true, base::seq_cst);
+  for (std::size_t index = 0; index < threads_.size(); ++index) workers_[index]->parking().wake();
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void scheduler::stop() noexcept {
+  if (!threads_.empty()) join_all();
+}
+
+void scheduler::inject(work* item) noexcept { inject_bulk(&item, 1); }
+
+void scheduler::inject_bulk(work** items, std::size_t count) noexcept {
+  const std::size_t taken = injection_.push_bulk({items, count});
+  SLUICE_ASSERT(taken == count, "no memory left to queue runnable work");
+  idle_.published();
+}
+
+}  // namespace sluice::inline v0::sched

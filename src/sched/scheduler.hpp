@@ -1,0 +1,78 @@
+// scheduler: the set of workers of one node, what they share, and their threads.
+//
+// start() makes the threads, stop() ends them; both from one foreign thread. inject() may be called
+// by any thread between the two.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sluice/result.hpp>
+
+#include "base/atomic.hpp"
+#include "sched/driver.hpp"
+#include "sched/idle_set.hpp"
+#include "sched/worker.hpp"
+#include "sync/injection_queue.hpp"
+
+namespace sluice::inline v0::sched {
+
+/// One worker to be: its role, its place and what it parks on.
+struct worker_plan {
+  bool runs_processes = true;
+  std::string thread_name;
+  std::vector<int> cores;  ///< empty = not pinned
+  std::unique_ptr<driver> parking;
+};
+
+struct scheduler_hooks {
+  std::function<void(worker&)> on_thread_start;  ///< on the worker's thread, before any work
+  std::function<void(worker&)> on_thread_end;    ///< on the worker's thread, after the last work
+  /// On the worker's thread, when it has been idle for idle_hook_after_ns: housekeeping in small
+  /// steps. True: there is more, call again unless work came.
+  std::function<bool(worker&)> on_idle;
+};
+
+class scheduler {
+ public:
+  scheduler(std::vector<worker_plan> plans, scheduler_hooks hooks);
+  scheduler(const scheduler&) = delete;
+  scheduler& operator=(const scheduler&) = delete;
+  ~scheduler();
+
+  /// Starts all threads and waits until each has attached its driver. On an error none is left.
+  [[nodiscard]] result<void> start();
+  /// Ends all threads. What is still queued is not run: the layer above has emptied the queues.
+  void stop() noexcept;
+
+  /// Any thread: makes `item` runnable by any worker that runs processes.
+  void inject(work* item) noexcept;
+  void inject_bulk(work** items, std::size_t count) noexcept;
+
+  [[nodiscard]] std::size_t worker_count() const noexcept { return workers_.size(); }
+  [[nodiscard]] worker& worker_at(std::size_t index) noexcept { return *workers_[index]; }
+  /// Workers that run processes have the indices [0, process_worker_count).
+  [[nodiscard]] std::size_t process_worker_count() const noexcept { return idle_.size(); }
+
+ private:
+  friend class worker;
+
+  void thread_body(std::size_t index) noexcept;
+  void join_all() noexcept;
+
+  std::vector<worker_plan> plans_;
+  scheduler_hooks hooks_;
+  idle_set idle_;
+  sync::injection_queue<work> injection_;
+  std::vector<std::unique_ptr<worker>> workers_;
+  std::vector<std::thread> threads_;
+  std::vector<error> attach_errors_;
+  base::atomic<std::uint32_t> attached_{0};
+  // Written once by stop(), read by workers when they have nothing to run.
+  alignas(base::cache_line_bytes) base::atomic<bool> stopping_{false};
+};
+
+}  // namespace sluice::inline v0::sched

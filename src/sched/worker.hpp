@@ -1,0 +1,142 @@
+// worker: one thread that runs work. In the API's words, a scheduler.
+//
+// Roles: runs processes (has a run queue, steals), owns a ring (its driver), or both; the code is
+// one. Work comes from four places, asked in the order of `next()`:
+//
+//   lifo slot    the process just made runnable by this worker; at most lifo_run_max in a row;
+//                a thief may take it after it sat still for stuck_after_us (PROTOCOLS 14)
+//   run queue    fixed ring, FIFO, stealable; overflow goes to the injection queue
+//   affine list  work that must run here (metas of this worker's ring); 1:1 with processes
+//   injection    shared; foreign threads and overflow; looked at every injection_interval turns
+//
+// Who may call: schedule*, timers(), poll(): the owner thread. post(): any thread. The rest says so.
+// Progress: post is lock-free, the others wait-free but for the injection queue.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/atomic.hpp"
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "sched/driver.hpp"
+#include "sched/timer_wheel.hpp"
+#include "sched/work.hpp"
+#include "sync/run_queue.hpp"
+#include "sync/take_all_stack.hpp"
+
+namespace sluice::inline v0::sched {
+
+class scheduler;
+
+/// A timer of this worker: armed in timers(), called on this thread when due.
+struct timer : timer_node {
+  void (*on_due)(timer&, worker&) = nullptr;
+};
+
+/// Single-writer counters; any thread may read them (relaxed: statistics).
+struct worker_statistics {
+  base::atomic<std::uint64_t> activations{0};
+  base::atomic<std::uint64_t> steals{0};
+  base::atomic<std::uint64_t> parks{0};
+  base::atomic<std::uint64_t> sentinel_ticks{0};
+  base::atomic<std::uint64_t> rescued_by_timeout{0};
+  base::atomic<std::uint64_t> polls{0};
+};
+
+class alignas(base::cache_line_bytes) worker {
+ public:
+  static constexpr std::uint32_t run_queue_capacity = 256;
+  static constexpr std::uint32_t lifo_run_max = 64;
+  static constexpr std::uint32_t injection_interval = 61;
+  static constexpr std::uint32_t poll_interval = 64;
+  static constexpr std::uint32_t stuck_after_us = 50;
+
+  worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking);
+  worker(const worker&) = delete;
+  worker& operator=(const worker&) = delete;
+
+  /// Owner, from a handler: runs next on this worker unless it is stolen.
+  void schedule(work* item) noexcept;
+  /// Owner: at the tail of the run queue (a budget was used up).
+  void schedule_last(work* item) noexcept;
+  /// Owner: work that only this worker may run.
+  void schedule_affine(work* item) noexcept;
+  /// Any thread: the same, from outside; wakes the worker if it sleeps.
+  void post(work* item) noexcept;
+
+  /// The thread's body: runs until the scheduler stops.
+  void run_until_stopped() noexcept;
+
+  [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
+  [[nodiscard]] driver& parking() noexcept { return parking_; }
+  [[nodiscard]] scheduler& owner() noexcept { return scheduler_; }
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  [[nodiscard]] bool runs_processes() const noexcept { return runs_processes_; }
+  [[nodiscard]] const worker_statistics& statistics() const noexcept { return statistics_; }
+
+  /// For the layer above: its per-thread state. Set on the owner thread before the first work.
+  void* context = nullptr;
+
+ private:
+  using inbox_stack = sync::take_all_stack<work, &work::next>;
+
+  work* next() noexcept;
+  work* take_lifo() noexcept;
+  work* take_affine() noexcept;
+  work* take_injected() noexcept;
+  void collect_inbox() noexcept;
+  void run(work* item) noexcept;
+  void after_run() noexcept;
+  void poll_driver() noexcept;
+  void advance_timers() noexcept;
+
+  // Idle protocol (worker_idle.cpp).
+  work* idle() noexcept;
+  work* search() noexcept;
+  work* sleep() noexcept;
+  work* steal() noexcept;
+  work* steal_stuck() noexcept;
+  work* recheck_before_sleep() noexcept;
+  work* sentinel_tick() noexcept;
+  void keep_house() noexcept;
+  bool everybody_sleeps() const noexcept;
+
+  // Read by thieves, written by the owner on each activation.
+  base::atomic<work*> lifo_{nullptr};
+  worker_statistics statistics_;
+
+  alignas(base::cache_line_bytes) sync::run_queue<work, run_queue_capacity> queue_;
+
+  // Written by any thread.
+  alignas(base::cache_line_bytes) inbox_stack inbox_;
+
+  // Owner only from here.
+  alignas(base::cache_line_bytes) scheduler& scheduler_;
+  driver& parking_;
+  work* affine_first_ = nullptr;
+  work* affine_last_ = nullptr;
+  std::uint32_t turn_ = 0;
+  std::uint32_t lifo_run_ = 0;
+  std::uint32_t index_;
+  bool runs_processes_;
+  bool had_backlog_ = false;
+  std::uint64_t poll_ticks_;
+  timer_wheel timers_;
+  base::random_source random_;
+
+  /// What this worker last saw of another one, to tell a stuck slot from a busy one.
+  struct sighting {
+    const work* item = nullptr;
+    std::uint64_t activations = 0;
+    std::uint64_t since_ticks = 0;
+  };
+  std::vector<sighting> sightings_;
+  base::nanoseconds_t tick_ns_ = 0;
+  base::nanoseconds_t quiet_since_ns_ = 0;
+  base::nanoseconds_t housekeeping_ns_ = 0;
+  bool injection_was_waiting_ = false;
+};
+
+}  // namespace sluice::inline v0::sched

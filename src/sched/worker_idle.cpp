@@ -1,0 +1,172 @@
+// How a worker that has nothing to run looks for work, sleeps and is woken.
+//
+//   poll      a short bounded time: own driver, inbox, injection, other workers' backlogs
+//   announce  from here on producers see a sleeper (idle_set I1)
+//   re-check  every queue once more
+//   park      in the driver: untimed, until the next timer, or timed if this one is the sentinel
+//   retract
+#include <algorithm>
+
+#include "sched/scheduler.hpp"
+#include "sched/worker.hpp"
+
+namespace sluice::inline v0::sched {
+
+namespace {
+
+constexpr base::nanoseconds_t sentinel_tick_min_ns = 1'000'000;
+constexpr base::nanoseconds_t sentinel_tick_max_ns = 10'000'000;
+// The sentinel goes on ticking this long after everybody fell asleep, so that a lone packet every
+// few milliseconds does not pay for calling it back.
+constexpr base::nanoseconds_t sentinel_stays_ns = 200'000'000;
+// Once after each busy time, so long after it that a working set in use is left alone.
+constexpr base::nanoseconds_t idle_hook_after_ns = 100'000'000;
+
+}  // namespace
+
+work* worker::idle() noexcept {
+  if (work* item = search()) return item;
+  return sleep();
+}
+
+work* worker::search() noexcept {
+  const bool may_steal = runs_processes_ && scheduler_.idle_.try_begin_search();
+  const std::uint64_t begin = base::ticks();
+  work* found = nullptr;
+  do {
+    if (parking_.has_ready() || inbox_.has_items()) {
+      found = next();
+    } else if (runs_processes_) {
+      found = take_injected();
+      if (found == nullptr && may_steal) found = steal();
+    }
+    if (found != nullptr) break;
+    base::spin_pause();
+  } while (base::ticks() - begin < poll_ticks_ &&
+           !scheduler_.stopping_.load(base::relaxed));  // Relaxed: run_until_stopped decides.
+  if (may_steal) scheduler_.idle_.end_search();
+  return found;
+}
+
+work* worker::sleep() noexcept {
+  idle_set& idle = scheduler_.idle_;
+  if (runs_processes_) idle.announce(index_);
+  work* found = nullptr;
+  tick_ns_ = sentinel_tick_min_ns;
+  quiet_since_ns_ = 0;
+  housekeeping_ns_ = scheduler_.hooks_.on_idle ? base::now_ns() + idle_hook_after_ns : base::no_deadline;
+  // [SC4] seq_cst: after the announcement; pairs SC3 (stop).
+  while (found == nullptr && !scheduler_.stopping_.load(base::seq_cst)) {
+    found = recheck_before_sleep();
+    if (found != nullptr || !inbox_.try_park()) break;
+    if (parking_.has_ready()) break;
+    const bool is_sentinel = runs_processes_ && idle.size() > 1 && tick_ns_ != 0 &&
+                             (!everybody_sleeps() || quiet_since_ns_ != 0) &&
+                             idle.try_become_sentinel(index_);
+    const base::nanoseconds_t timer_ns = timers_.next_deadline();
+    const base::nanoseconds_t tick_at_ns = is_sentinel ? base::now_ns() + tick_ns_ : base::no_deadline;
+    const base::nanoseconds_t deadline_ns = std::min({timer_ns, tick_at_ns, housekeeping_ns_});
+    base::add_single_writer(statistics_.parks, std::uint64_t{1});
+    const park_outcome outcome = parking_.park(deadline_ns);
+    if (outcome != park_outcome::timed_out || timer_ns <= deadline_ns) break;
+    if (housekeeping_ns_ <= deadline_ns) keep_house();
+    if (tick_at_ns <= deadline_ns) found = sentinel_tick();
+  }
+  inbox_.unpark();
+  if (runs_processes_) {
+    idle.retract(index_);
+    idle.resign_sentinel(index_);
+  }
+  return found;
+}
+
+// One step of the layer above's housekeeping; the next one at once if there is more.
+void worker::keep_house() noexcept {
+  const bool has_more = scheduler_.hooks_.on_idle(*this);
+  housekeeping_ns_ = has_more ? base::now_ns() : base::no_deadline;
+}
+
+// Everything that another thread may have filled since the last look.
+work* worker::recheck_before_sleep() noexcept {
+  if (!runs_processes_) return nullptr;
+  if (work* item = take_injected()) return item;
+  return steal();
+}
+
+work* worker::steal() noexcept {
+  const std::size_t count = scheduler_.process_worker_count();
+  if (count < 2) return nullptr;
+  std::size_t victim_index = random_.next_below(static_cast<std::uint32_t>(count));
+  for (std::size_t step = 0; step < count; ++step, victim_index = (victim_index + 1) % count) {
+    if (victim_index == index_) continue;
+    worker& victim = scheduler_.worker_at(victim_index);
+    // A lone process stays where its messages are; the sentinel looks after a stuck one.
+    if (victim.queue_.size_estimate() < 2) continue;
+    if (work* item = victim.queue_.steal_into(queue_)) {
+      base::add_single_writer(statistics_.steals, std::uint64_t{1});
+      return item;
+    }
+  }
+  return steal_stuck();
+}
+
+// Work that sat still while its worker sat in one handler for stuck_after_us (PROTOCOLS 14).
+work* worker::steal_stuck() noexcept {
+  const std::uint64_t now = base::ticks();
+  const std::uint64_t patience = stuck_after_us * base::ticks_per_us();
+  for (std::size_t index = 0; index < sightings_.size(); ++index) {
+    if (index == index_ || scheduler_.idle_.is_asleep(index)) continue;
+    worker& victim = scheduler_.worker_at(index);
+    // Relaxed: a counter; only its standing still matters, and the CAS below decides.
+    const std::uint64_t activations = victim.statistics_.activations.load(base::relaxed);
+    // Relaxed: the pointer is only compared until the CAS takes it.
+    work* item = victim.lifo_.load(base::relaxed);
+    sighting& last = sightings_[index];
+    if (activations != last.activations || item != last.item) {
+      last = {item, activations, now};
+      continue;
+    }
+    if (now - last.since_ticks < patience) continue;
+    // [WK3] acq_rel: takes over the work's content; pairs WK1, WK2 (owner's put).
+    if (item != nullptr &&
+        victim.lifo_.compare_exchange_strong(item, nullptr, base::acq_rel, base::relaxed)) {
+      base::add_single_writer(statistics_.steals, std::uint64_t{1});
+      return item;
+    }
+    if (work* waiting = victim.queue_.steal_into(queue_)) {
+      base::add_single_writer(statistics_.steals, std::uint64_t{1});
+      return waiting;
+    }
+  }
+  return nullptr;
+}
+
+bool worker::everybody_sleeps() const noexcept {
+  return scheduler_.idle_.sleeping() >= scheduler_.idle_.size();
+}
+
+// A tick of the worker that sleeps timed so that the others may sleep untimed.
+work* worker::sentinel_tick() noexcept {
+  base::add_single_writer(statistics_.sentinel_ticks, std::uint64_t{1});
+  const bool injection_waits = !scheduler_.injection_.is_empty();
+  if (injection_waits && injection_was_waiting_) {
+    // It was there a whole tick ago and nobody was woken for it: a lost wake.
+    base::add_single_writer(statistics_.rescued_by_timeout, std::uint64_t{1});
+  }
+  injection_was_waiting_ = injection_waits;
+  if (work* item = steal()) return item;
+  tick_ns_ = std::min(2 * tick_ns_, sentinel_tick_max_ns);
+  if (!everybody_sleeps()) {
+    quiet_since_ns_ = 0;
+    return nullptr;
+  }
+  const base::nanoseconds_t now = base::now_ns();
+  if (quiet_since_ns_ == 0) quiet_since_ns_ = now;
+  if (now - quiet_since_ns_ >= sentinel_stays_ns) {
+    scheduler_.idle_.resign_sentinel(index_);
+    quiet_since_ns_ = 0;  // Untimed from here: everybody sleeps.
+  }
+  return nullptr;
+}
+
+}  // namespace sluice::inline v0::sched
