@@ -1,0 +1,243 @@
+// actor<Self, Messages...>: a process. Handlers are plain overloads of `on`.
+//
+//   struct counter : sluice::actor<counter, add> {
+//     int value = 0;
+//     void on(add message) { value += message.amount; }
+//   };
+//
+// A handler takes its message by value, by && or by const &. Messages that arrive through a
+// handle<counter> need no list. Those that may also arrive by pid, alias or name are listed after
+// Self (a sender by pid cannot know the actor's type, nor the actor every type of the program); one
+// that is not listed goes to `void on(sluice::any_message&)` if there is one, else it is counted and
+// reported as unhandled. The library's own messages (sluice::tcp) need no list.
+//
+// Hooks, found by name: result<void> or void on_start() (an error or exception: nothing is spawned);
+// void terminate(const exit_reason&), once, before the object goes.
+// Threads: a process handles one message at a time; what is declared here may be called only from
+// its own handlers and hooks.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <sluice/behaviour.hpp>
+#include <sluice/context.hpp>
+#include <sluice/exit_reason.hpp>
+#include <sluice/handle.hpp>
+#include <sluice/library_messages.hpp>
+#include <sluice/options.hpp>
+#include <sluice/pid.hpp>
+#include <sluice/timer.hpp>
+
+namespace [[gnu::visibility("default")]] sluice {
+inline namespace v0 {
+
+namespace core {
+
+template <class A>
+struct construct_from {
+  template <class Arguments>
+  static void build(void* memory, void* arguments, slot& place) {
+    std::apply(
+        [memory, &place](auto&&... each) {
+          A* const made = new (memory) A(std::forward<decltype(each)>(each)...);
+          made->bind(place);
+        },
+        std::move(*static_cast<Arguments*>(arguments)));
+  }
+};
+
+template <class M>
+struct options_for {
+  using type = meta_options;
+};
+template <class M>
+  requires requires { typename M::options; }
+struct options_for<M> {
+  using type = typename M::options;
+};
+/// What spawn_meta<M> takes: M::options (which have a member `meta`), else meta_options.
+template <class M>
+using options_of = typename options_for<M>::type;
+
+}  // namespace core
+
+/// What processes and metas can do alike.
+class participant {
+ public:
+  /// Sends `message` to a pid, alias, address or handle. Order is kept per receiver and priority.
+  /// Never throws, never blocks.
+  template <message M>
+  send_outcome send(const address& to, M message, priority lane = priority::main) noexcept {
+    return core::send_from(*self_, core::message_type_of<M>, to, std::move(message), lane);
+  }
+  template <class A, class Address, message M>
+  send_outcome send(const basic_handle<A, Address>& to, M message,
+                    priority lane = priority::main) noexcept {
+    static_assert(accepts<A, M>,
+                  "sluice: this actor has no handler for the message: add void on(that type)");
+    using target = basic_handle<A, Address>;
+    return core::send_from(*self_, target::template type_for<M>(), to, std::move(message), lane);
+  }
+  /// To whoever has the name now.
+  template <message M>
+  send_outcome send(std::string_view name, M message, priority lane = priority::main) noexcept {
+    return core::carry(
+        core::message_type_of<M>, std::move(message),
+        [this](std::uint8_t block, std::size_t bytes) {
+          return core::open_envelope(*self_, block, bytes);
+        },
+        [&](core::envelope* carried) { return core::post_named(*self_, carried, name, lane); });
+  }
+
+  /// Sends `message` after `delay`, never earlier. The handle cancels it.
+  template <message M>
+  timer send_after(std::chrono::nanoseconds delay, const address& to, M message,
+                   priority lane = priority::main) noexcept {
+    const core::outgoing out = core::open_envelope(
+        *self_, core::block_class_for(core::payload_offset<M>() + sizeof(M)),
+        core::payload_offset<M>() + sizeof(M));
+    if (out.carried == nullptr) return {};
+    out.carried->type = &core::message_type_of<M>;
+    new (reinterpret_cast<std::byte*>(out.carried) + core::payload_offset<M>())
+        M(std::move(message));
+    return core::post_later(*self_, out.carried, to, lane, delay);
+  }
+
+  /// Who sent the message being handled; names nobody outside of a handler.
+  [[nodiscard]] address sender() const noexcept { return core::sender_of(*self_); }
+  /// The process with this name, or a pid that names nobody.
+  [[nodiscard]] pid find(std::string_view name) const noexcept {
+    return core::find_name(*self_, name);
+  }
+  /// Ends this process or meta when the handler returns.
+  void exit(exit_reason reason = exit_reason::normal()) noexcept {
+    core::want_exit(*self_, std::move(reason));
+  }
+  /// Asks another one to end.
+  send_outcome exit(const address& who, exit_reason reason) noexcept {
+    return core::exit_from(*self_, who, std::move(reason));
+  }
+
+  /// Spawns a meta process (meta.hpp, tcp.hpp) below this one.
+  template <class M, class... Arguments>
+  [[nodiscard]] result<meta_handle<M>> spawn_meta(core::options_of<M> options = {},
+                                                  Arguments&&... arguments);
+
+  /// For the library.
+  void bind(core::slot& place) noexcept { self_ = &place; }
+
+ protected:
+  participant() noexcept = default;
+  ~participant() = default;
+  participant(const participant&) = delete;
+  participant& operator=(const participant&) = delete;
+
+  core::slot* self_ = nullptr;
+};
+
+/// The erased base of all processes.
+class actor_base : public participant {
+ public:
+  [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
+
+  /// Spawns a process from here; on_start of it runs within this call.
+  template <class A, class... Arguments>
+    requires std::derived_from<A, actor_base>
+  [[nodiscard]] result<handle<A>> spawn(const spawn_options& options, Arguments&&... arguments);
+  template <class A>
+    requires std::derived_from<A, actor_base>
+  [[nodiscard]] result<handle<A>> spawn() {
+    return spawn<A>(spawn_options{});
+  }
+
+  /// Gives this process a name. Errors: name_taken, bad_argument (empty, too long, has one already).
+  [[nodiscard]] result<void> register_name(std::string_view name) {
+    return core::register_name(*self_, name);
+  }
+};
+
+template <class Self, class... Messages>
+class actor : public actor_base {
+ public:
+  using listed_messages = typename core::flatten<messages<>, Messages...>::type;
+};
+
+namespace core {
+
+template <class A>
+result<void> invoke_on_start(void* object) {
+  A& self = *static_cast<A*>(object);
+  if constexpr (std::is_void_v<decltype(self.on_start())>) {
+    self.on_start();
+    return {};
+  } else {
+    return self.on_start();
+  }
+}
+
+template <class A>
+[[nodiscard]] constexpr auto on_start_of() noexcept -> result<void> (*)(void*) {
+  if constexpr (requires(A& self) { self.on_start(); }) {
+    return &invoke_on_start<A>;
+  } else {
+    return nullptr;
+  }
+}
+
+}  // namespace core
+
+template <class A>
+  requires std::derived_from<A, actor_base>
+struct behaviour_of<A> {
+  using table = core::dispatch_table<A, typename A::listed_messages, library_messages>;
+  static constexpr core::behaviour value{
+      core::type_name<A>(),      sizeof(A),
+      alignof(A),                table::entries.data(),
+      table::size - 1,           core::catch_all_of<A>(),
+      &core::destroy_object<A>,  core::on_start_of<A>(),
+      core::terminate_of<A>()};
+};
+
+namespace core {
+
+/// Fills a spawn_order for A from options and constructor arguments and hands it to `spawn_it`.
+template <class A, class Order, class SpawnIt, class... Arguments>
+auto order_and_spawn(Order order, SpawnIt&& spawn_it, Arguments&&... arguments) {
+  static_assert(std::is_constructible_v<A, Arguments...>,
+                "sluice: the actor cannot be constructed from these arguments");
+  std::tuple<Arguments&&...> packed{std::forward<Arguments>(arguments)...};
+  order.what = &behaviour_of<A>::value;
+  order.construct = &construct_from<A>::template build<decltype(packed)>;
+  order.arguments = &packed;
+  return spawn_it(order);
+}
+
+[[nodiscard]] inline spawn_order order_from(const spawn_options& options) noexcept {
+  spawn_order order;
+  order.name = options.name;
+  order.mailbox_max = options.mailbox_max;
+  return order;
+}
+
+}  // namespace core
+
+template <class A, class... Arguments>
+  requires std::derived_from<A, actor_base>
+result<handle<A>> actor_base::spawn(const spawn_options& options, Arguments&&... arguments) {
+  return core::order_and_spawn<A>(
+      core::order_from(options),
+      [this](const core::spawn_order& order) -> result<handle<A>> {
+        auto made = core::spawn_from(*self_, order);
+        if (!made) return made.error();
+        return handle<A>{core::gate_of(*self_), made.value()};
+      },
+      std::forward<Arguments>(arguments)...);
+}
+
+}  // namespace v0
+}  // namespace sluice

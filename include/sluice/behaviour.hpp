@@ -1,0 +1,153 @@
+// behaviour: the erased description of an actor type, built at compile time, one constant a type.
+//
+// The runtime knows an actor by its behaviour only: size, hooks, and a dispatch table from message
+// descriptors to handlers. A user never names one.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <sluice/exit_reason.hpp>
+#include <sluice/message.hpp>
+#include <sluice/result.hpp>
+
+namespace [[gnu::visibility("default")]] sluice {
+inline namespace v0 {
+
+/// A list of message types, for naming them once.
+template <class... M>
+struct messages {};
+
+namespace core {
+
+struct handler_entry {
+  const message_type* type;
+  invoke_function invoke;
+};
+
+/// What the runtime needs of an actor or meta type. All functions take the object.
+struct behaviour {
+  std::string_view name;
+  std::uint32_t object_bytes;
+  std::uint32_t object_align;
+  const handler_entry* handlers;  ///< open addressing by message_type::hash
+  std::uint32_t handler_mask;     ///< entries - 1
+  invoke_function catch_all;      ///< or null
+  void (*destroy)(void*) noexcept;
+  result<void> (*start)(void*);                        ///< on_start or init; null if none
+  void (*terminate)(void*, const exit_reason&);        ///< null if none
+};
+
+/// The handler of `type` (an identity), or null.
+[[nodiscard]] inline invoke_function find_handler(const behaviour& what,
+                                                  const message_type& type) noexcept {
+  for (std::uint32_t i = type.hash;; ++i) {
+    const handler_entry& entry = what.handlers[i & what.handler_mask];
+    if (entry.type == &type) return entry.invoke;
+    if (entry.type == nullptr) return nullptr;
+  }
+}
+
+template <class A, class M>
+concept handles = requires(A& actor, M&& message) { actor.on(std::move(message)); } ||
+                  requires(A& actor, M& message) { actor.on(message); };
+
+template <class A, class M>
+void invoke_handler(void* object, envelope& carried) {
+  A& actor = *static_cast<A*>(object);
+  M& payload = *reinterpret_cast<M*>(reinterpret_cast<std::byte*>(&carried) + payload_offset<M>());
+  if constexpr (requires { actor.on(std::move(payload)); }) {
+    static_cast<void>(actor.on(std::move(payload)));
+  } else {
+    static_cast<void>(actor.on(payload));
+  }
+}
+
+template <class A>
+void invoke_catch_all(void* object, envelope& carried) {
+  any_message message{carried};
+  static_cast<A*>(object)->on(message);
+}
+
+// Flattens messages<...> lists inside lists.
+template <class Done, class... Rest>
+struct flatten;
+template <class... Done>
+struct flatten<messages<Done...>> {
+  using type = messages<Done...>;
+};
+template <class... Done, class... Inner, class... Rest>
+struct flatten<messages<Done...>, messages<Inner...>, Rest...>
+    : flatten<messages<Done...>, Inner..., Rest...> {};
+template <class... Done, class First, class... Rest>
+struct flatten<messages<Done...>, First, Rest...> : flatten<messages<Done..., First>, Rest...> {};
+
+/// The dispatch table of A for the listed messages and those library messages that A handles.
+template <class A, class Listed, class Library>
+struct dispatch_table;
+template <class A, class... Listed, class... Library>
+struct dispatch_table<A, messages<Listed...>, messages<Library...>> {
+  static_assert((handles<A, Listed> && ...),
+                "sluice: an actor lists a message type for which it has no handler: write "
+                "void on(that type)");
+
+  static constexpr std::size_t used =
+      sizeof...(Listed) + (std::size_t{0} + ... + (handles<A, Library> ? 1 : 0));
+  static constexpr std::size_t size = std::bit_ceil(2 * used + 1);
+
+  static constexpr std::array<handler_entry, size> build() {
+    std::array<handler_entry, size> table{};
+    (add<Listed>(table), ...);
+    ((handles<A, Library> ? add_if_handled<Library>(table) : void()), ...);
+    return table;
+  }
+  template <class M>
+  static constexpr void add(std::array<handler_entry, size>& table) {
+    std::size_t at = name_hash(type_name<M>()) & (size - 1);
+    while (table[at].type != nullptr) at = (at + 1) & (size - 1);
+    table[at] = {&message_type_of<M>, &invoke_handler<A, M>};
+  }
+  template <class M>
+  static constexpr void add_if_handled(std::array<handler_entry, size>& table) {
+    if constexpr (handles<A, M>) add<M>(table);
+  }
+
+  static constexpr std::array<handler_entry, size> entries = build();
+};
+
+template <class A>
+void destroy_object(void* object) noexcept {
+  static_cast<A*>(object)->~A();
+}
+
+template <class A>
+[[nodiscard]] constexpr invoke_function catch_all_of() noexcept {
+  if constexpr (requires(A& actor, any_message& message) { actor.on(message); }) {
+    return &invoke_catch_all<A>;
+  } else {
+    return nullptr;
+  }
+}
+
+template <class A>
+void invoke_terminate(void* object, const exit_reason& reason) {
+  static_cast<A*>(object)->terminate(reason);
+}
+
+template <class A>
+[[nodiscard]] constexpr auto terminate_of() noexcept -> void (*)(void*, const exit_reason&) {
+  if constexpr (requires(A& actor, const exit_reason& reason) { actor.terminate(reason); }) {
+    return &invoke_terminate<A>;
+  } else {
+    return nullptr;
+  }
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace sluice

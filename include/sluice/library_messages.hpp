@@ -1,0 +1,14 @@
+// The library's own messages: every actor and meta that has a handler for one gets it, unlisted.
+#pragma once
+
+#include <sluice/behaviour.hpp>
+#include <sluice/tcp_messages.hpp>
+
+namespace [[gnu::visibility("default")]] sluice {
+inline namespace v0 {
+
+using library_messages = messages<tcp::connected, tcp::data, tcp::writable, tcp::read_closed,
+                                  tcp::disconnected, tcp::close, tcp::shutdown_write>;
+
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,171 @@
+// node: a set of schedulers and everything that lives on them.
+//
+// A node makes no thread, opens no descriptor and changes nothing of its host before start(), and
+// leaves nothing behind after stop(). Several nodes may live in one program. All members may be
+// called from any thread of the host; those that block say so.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sluice/actor.hpp>
+#include <sluice/meta.hpp>
+
+namespace [[gnu::visibility("default")]] sluice {
+inline namespace v0 {
+
+enum class pinning : std::uint8_t {
+  none,   ///< plain schedulers run where the kernel likes; ring owners are pinned all the same
+  cores,  ///< every scheduler on a core of its own, in the order of the allowed cores
+  list,   ///< as node_options::pin_list says
+  never,  ///< nothing is pinned, ring owners neither
+};
+
+enum class log_severity : std::uint8_t { debug, info, warning, error };
+
+struct node_options {
+  /// Threads that run processes. 0 = one a core of the affinity mask, cut by the cgroup's quota.
+  std::uint32_t schedulers = 0;
+  /// 0 = every scheduler owns a ring; N = N threads more that own rings and run metas only.
+  std::uint32_t io_threads = 0;
+  /// False: no ring anywhere; I/O metas cannot be spawned.
+  bool io = true;
+  pinning pin = pinning::none;
+  std::vector<int> pin_list{};  ///< for pinning::list: schedulers first, then io threads
+
+  std::uint32_t processes_max = 16u << 20;  ///< processes and metas alive at once
+  std::uint32_t activation_messages_max = 512;
+  std::chrono::microseconds activation_time_max{500};
+
+  // Per ring; see the start line for what was accepted.
+  std::uint32_t ring_entries = 256;
+  std::uint32_t ring_completions = 4096;
+  std::uint32_t ring_buffers = 256;        ///< a power of two
+  std::uint32_t ring_buffer_bytes = 4096;  ///< a multiple of 64
+
+  /// Where warnings go: called on the thread that has something to say, must not call the node.
+  /// Empty: to standard error.
+  std::function<void(log_severity, std::string_view)> log{};
+};
+
+/// Sums over a node. Exact when nothing runs:
+/// sent == handled + dropped + rejected + queued (the conservation law).
+struct message_statistics {
+  std::uint64_t sent = 0;
+  std::uint64_t handled = 0;
+  std::uint64_t rejected = 0;  ///< refused at the send: unknown, full, stopping
+  std::uint64_t dropped = 0;   ///< lost after it: receiver ended, stale, unhandled
+  std::uint64_t queued = 0;    ///< envelopes that exist and are none of the above
+  std::uint64_t unknown = 0, full = 0, stopping = 0;                            ///< of rejected
+  std::uint64_t stale = 0, receiver_ended = 0, unhandled = 0, cancelled = 0;    ///< of dropped
+  std::uint64_t alive = 0;     ///< processes and metas, without the node's root process
+};
+
+struct scheduler_statistics {
+  std::uint64_t activations = 0;
+  std::uint64_t steals = 0;
+  std::uint64_t parks = 0;
+  std::uint64_t sentinel_ticks = 0;
+  std::uint64_t rescued_by_timeout = 0;  ///< lost wakes found by a time-out: a bug if not 0
+};
+
+/// Who was still there when stop() gave up.
+struct stop_report {
+  std::vector<std::string> not_stopped;
+  [[nodiscard]] bool is_clean() const noexcept { return not_stopped.empty(); }
+};
+
+namespace core {
+struct node_state;
+}
+
+class node {
+ public:
+  explicit node(std::string name, node_options options = {});
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+  /// Stops with a second's patience if that has not been done.
+  ~node();
+
+  /// Starts the threads. Errors: already_started, bad_argument, io_unavailable (the message of
+  /// start_text() says why and the way out), limit_reached. On an error nothing is left behind.
+  [[nodiscard]] result<void> start();
+  /// Blocks: stops accepting, drains connections and mailboxes, asks all to exit, ends the threads;
+  /// each stage within its share of `patience`. Not from inside a handler.
+  stop_report stop(std::chrono::nanoseconds patience = std::chrono::seconds{5});
+
+  template <class A, class... Arguments>
+  [[nodiscard]] result<handle<A>> spawn(const spawn_options& options, Arguments&&... arguments) {
+    return core::order_and_spawn<A>(
+        core::order_from(options),
+        [this](const core::spawn_order& order) -> result<handle<A>> {
+          auto made = spawn_erased(order);
+          if (!made) return made.error();
+          return handle<A>{way_in(), made.value()};
+        },
+        std::forward<Arguments>(arguments)...);
+  }
+  template <class A>
+  [[nodiscard]] result<handle<A>> spawn() {
+    return spawn<A>(spawn_options{});
+  }
+  /// Spawns `count` alike (arguments are copied); an error ends those already made.
+  template <class A, class... Arguments>
+  [[nodiscard]] result<std::vector<handle<A>>> spawn_many(std::size_t count,
+                                                          const Arguments&... arguments) {
+    std::vector<handle<A>> made;
+    for (std::size_t i = 0; i < count; ++i) {
+      auto one = spawn<A>(spawn_options{}, arguments...);
+      if (!one) {
+        for (const auto& each : made) each.exit();
+        return one.error();
+      }
+      made.push_back(one.value());
+    }
+    return made;
+  }
+  /// Spawns a meta below the node's root process, which lives until stop().
+  template <class M, class... Arguments>
+  [[nodiscard]] result<meta_handle<M>> spawn_meta(core::options_of<M> options = {},
+                                                  Arguments&&... arguments) {
+    auto made = core::order_meta<M>(
+        std::move(options),
+        [this](const core::meta_order& order) { return spawn_meta_erased(order); },
+        std::forward<Arguments>(arguments)...);
+    if (!made) return made.error();
+    return meta_handle<M>{way_in(), made.value()};
+  }
+
+  template <message M>
+  send_outcome send(const address& to, M message, priority lane = priority::main) noexcept {
+    return core::send_through(way_in(), core::message_type_of<M>, to, std::move(message), lane);
+  }
+  /// Asks a process or meta to end.
+  send_outcome exit(const address& who, exit_reason reason = exit_reason::shutdown()) noexcept {
+    return core::exit_through(way_in(), who, std::move(reason));
+  }
+  [[nodiscard]] pid find(std::string_view name) const noexcept;
+
+  [[nodiscard]] const std::string& name() const noexcept;
+  /// What was asked for and what was accepted: kernel, driver and flags, schedulers, pins. After
+  /// a failed start: why, and what to do.
+  [[nodiscard]] std::string start_text() const;
+  [[nodiscard]] message_statistics messages() const;
+  [[nodiscard]] std::vector<scheduler_statistics> schedulers() const;
+
+ private:
+  [[nodiscard]] result<pid> spawn_erased(const core::spawn_order& order) noexcept;
+  [[nodiscard]] result<alias> spawn_meta_erased(const core::meta_order& order) noexcept;
+  [[nodiscard]] core::gate* way_in() const noexcept;
+
+  std::unique_ptr<core::node_state> state_;
+};
+
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,15 @@
+// Everything of sluice.
+#pragma once
+
+#include <sluice/actor.hpp>
+#include <sluice/bytes.hpp>
+#include <sluice/exit_reason.hpp>
+#include <sluice/handle.hpp>
+#include <sluice/message.hpp>
+#include <sluice/meta.hpp>
+#include <sluice/node.hpp>
+#include <sluice/options.hpp>
+#include <sluice/pid.hpp>
+#include <sluice/result.hpp>
+#include <sluice/tcp.hpp>
+#include <sluice/timer.hpp>

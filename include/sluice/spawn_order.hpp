@@ -1,0 +1,36 @@
+// spawn_order: what the runtime is told when a process or meta process is to be made.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <sluice/behaviour.hpp>
+
+namespace [[gnu::visibility("default")]] sluice {
+inline namespace v0 {
+namespace core {
+
+struct slot;
+
+/// Borrowed for the call only.
+struct spawn_order {
+  const behaviour* what = nullptr;
+  /// Builds the object in `memory` and binds it to `place`; may throw.
+  void (*construct)(void* memory, void* arguments, slot& place) = nullptr;
+  void* arguments = nullptr;
+  std::string_view name{};
+  std::uint32_t mailbox_max = 0;  ///< user messages; 0 = unbounded
+};
+
+/// More of the same for a meta process.
+struct meta_order : spawn_order {
+  bool tie_to_spawner = false;       ///< its parent is the spawning meta, not the meta's process
+  std::string_view thread_name{};    ///< blocking
+  int core = -1;                     ///< blocking: the core to pin to, -1 = the next allowed one
+  bool is_pinned = true;             ///< blocking
+  int ring = -1;                     ///< I/O: index of the ring to live on, -1 = chosen
+};
+
+}  // namespace core
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,80 @@
+// TCP: a server meta, which accepts, and a connection meta for each peer.
+//
+// The server hands connection i to worker i mod n for its life. A connection tells its worker
+// connected, data…, (read_closed,) disconnected; the worker writes by sending tcp::data to the
+// connection's alias and ends it by tcp::close (after what is queued) or by exit (at once).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sluice/meta.hpp>
+#include <sluice/tcp_messages.hpp>
+
+namespace [[gnu::visibility("default")]] sluice {
+inline namespace v0 {
+namespace tcp {
+
+/// What happens when a connection's write queue stands above its high mark.
+enum class write_policy : std::uint8_t {
+  pause_reading,  ///< read no more from this peer until the queue is below the low mark
+  drop,           ///< refuse further writes until then
+  close,          ///< end the connection
+};
+
+/// Of each connection that a server accepts.
+struct connection_options {
+  bool nodelay = true;
+  std::uint32_t write_bytes_high = 256 * 1024;
+  std::uint32_t write_bytes_low = 64 * 1024;
+  write_policy policy = write_policy::pause_reading;
+  /// Bytes read and not yet let go by their holders, before this socket is read no further.
+  std::uint32_t read_bytes_max = 256 * 1024;
+  /// Closing waits this long for queued bytes to be sent.
+  std::chrono::milliseconds flush_time_max{5000};
+};
+
+struct server_options {
+  std::string host = "127.0.0.1";  ///< an IPv4 or IPv6 address, or a name of this host
+  std::uint16_t port = 0;          ///< 0 = any free one
+  /// Where to write the port that was bound, before the spawn returns; borrowed until then.
+  std::uint16_t* port_bound = nullptr;
+  int backlog = 4096;
+  bool reuseport = false;
+  /// Connection i goes to worker i mod n. Empty: to the process that spawned the server.
+  std::vector<pid> workers{};
+  std::uint32_t connections_max = 0;  ///< accepting pauses at this many; 0 = no limit of ours
+  connection_options connection{};
+  meta_options meta{};
+};
+
+/// A TCP server. Errors of its spawn: bad_address, address_in_use, permission_denied, limit_reached,
+/// bad_argument, not_supported (a node without rings).
+class server : public meta_base {
+ public:
+  using options = server_options;
+  using listed_messages = messages<>;
+
+  explicit server(server_options asked);
+  ~server();
+
+  struct implementation;  ///< src/net/tcp_server.hpp
+  [[nodiscard]] implementation& inner() noexcept { return *inner_; }
+
+ private:
+  std::unique_ptr<implementation> inner_;
+};
+
+}  // namespace tcp
+
+template <>
+struct behaviour_of<tcp::server> {
+  static const core::meta_behaviour value;
+};
+
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,74 @@
+// What TCP connections say to their workers, and what workers say to them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <sluice/bytes.hpp>
+#include <sluice/pid.hpp>
+
+namespace [[gnu::visibility("default")]] sluice {
+inline namespace v0 {
+namespace tcp {
+
+/// Why a connection ended.
+enum class disconnect_reason : std::uint8_t {
+  closed_by_peer,   ///< both sides ended, the peer's first
+  closed_here,      ///< asked for here, everything queued was sent
+  peer_reset,       ///< the peer reset the connection
+  timed_out,        ///< the kernel gave up on the peer
+  flush_timed_out,  ///< closing took longer than allowed, bytes were lost
+  write_overflow,   ///< write_policy close and the queue stood above the high mark
+  aborted,          ///< ended here at once: exit, worker gone
+  stopping,         ///< the node stops
+  failed,           ///< another error of the system
+};
+[[nodiscard]] const char* to_string(disconnect_reason reason) noexcept;
+
+/// A connection is there; the first message of it. Write to it by sending data to `id`.
+struct connected {
+  alias id;
+  std::string peer;   ///< "192.0.2.1:4711", "[2001:db8::1]:4711" or a unix path
+  std::string local;  ///< the same of this side
+};
+
+/// Bytes, in order. From a connection: what was read. To a connection: what is to be written.
+/// `id` names the connection in both directions; the receiver of a send is the alias sent to.
+struct data {
+  alias id;
+  sluice::bytes bytes;
+};
+
+/// The write queue fell under its low mark after having been above the high one.
+struct writable {
+  alias id;
+};
+
+/// The peer sends no more; writing still works. Without a handler for it the connection is closed
+/// after flushing what is queued.
+struct read_closed {
+  alias id;
+};
+
+/// The connection is gone; the last message of it, exactly once.
+struct disconnected {
+  alias id;
+  disconnect_reason reason = disconnect_reason::closed_by_peer;
+  int os_error = 0;
+  std::uint64_t bytes_in = 0;   ///< read from the peer
+  std::uint64_t bytes_out = 0;  ///< accepted by the kernel
+};
+
+/// To a connection: write what is queued before this message, then close.
+struct close {
+  alias id;
+};
+
+/// To a connection: write what is queued, then say that no more comes (half-close).
+struct shutdown_write {
+  alias id;
+};
+
+}  // namespace tcp
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,192 @@
+#include "actor/activation.hpp"
+
+#include <utility>
+
+#include "actor/life.hpp"
+#include "actor/meta_flow.hpp"
+#include "actor/meta_state.hpp"
+#include "actor/node_core.hpp"
+#include "actor/system_messages.hpp"
+#include "base/assert.hpp"
+#include "sched/worker.hpp"
+
+namespace sluice::inline v0::core {
+
+namespace {
+
+enum class loop_end : std::uint8_t { parked, yielded, wants_end };
+
+void take_ownership(execution& by, slot& self) noexcept {
+  // Relaxed compare and store: a check that always stays on, not a lock (PROTOCOLS 24).
+  SLUICE_ASSERT_WORD(self.running_on.load(base::relaxed) == nullptr,
+                     "a process is run by two workers at once", self.index);
+  self.running_on.store(&by, base::relaxed);
+  by.running = &self;
+}
+
+// What bounds one activation.
+class budget {
+ public:
+  explicit budget(const activation_budget& limits) noexcept
+      : limits_(limits), messages_left_(limits.messages_max) {}
+
+  [[nodiscard]] bool is_used_up() noexcept {
+    if (--messages_left_ == 0) return true;
+    if (messages_left_ % limits_.clock_interval != 0) return false;
+    const std::uint64_t now = base::ticks();
+    if (begin_ticks_ == 0) begin_ticks_ = now;
+    return now - begin_ticks_ >= limits_.ticks_max;
+  }
+
+ private:
+  const activation_budget& limits_;
+  std::uint32_t messages_left_;
+  std::uint64_t begin_ticks_ = 0;
+};
+
+void absorb_new_mail(slot& self) noexcept {
+  if (envelope* newest = self.box.take()) self.mail.absorb(newest);
+}
+
+// Handles mail until there is none, the budget is used up, or the owner is to end.
+loop_end run_messages(execution& by, slot& self) noexcept {
+  budget left{by.node.budget};
+  std::uint32_t credits = 0;
+  const auto settle_credits = [&] {
+    // Relaxed: a count; returned once a batch (PROTOCOLS 21).
+    if (credits != 0) self.bounded_count.fetch_sub(std::exchange(credits, 0), base::relaxed);
+  };
+  bool is_over = false;
+  absorb_new_mail(self);
+  while (true) {
+    envelope* const next = self.mail.pop(++by.turn);
+    if (next == nullptr) {
+      settle_credits();
+      self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+      by.running = nullptr;
+      if (self.box.try_park()) return loop_end::parked;  // A1, A2
+      if (is_over) return loop_end::yielded;
+      take_ownership(by, self);
+      absorb_new_mail(self);
+      continue;
+    }
+    credits += next->lane >> 7;
+    if (handle_message(by, self, next) == handled::wants_end) {
+      settle_credits();
+      return loop_end::wants_end;
+    }
+    is_over = is_over || left.is_used_up();
+    if (is_over && !self.mail.is_empty()) {
+      settle_credits();
+      self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+      by.running = nullptr;
+      return loop_end::yielded;
+    }
+  }
+}
+
+// Messages of the runtime. False: not one of them.
+bool handle_system_message(execution& by, slot& self, envelope& carried) noexcept {
+  const message_type* const type = carried.type->identity;
+  if (type == &message_type_of<exit_request>) {
+    auto& request = *static_cast<exit_request*>(carried.payload());
+    by.ending = std::move(request.reason);
+    self.exit_wanted = 1;
+    return true;
+  }
+  if (type == &message_type_of<prune_children>) {
+    prune_dead_children(by, self);
+    return true;
+  }
+  if (type == &message_type_of<start_over>) {
+    note_start_over(by, self);
+    return true;
+  }
+  return false;
+}
+
+// Finds the handler and calls it. False: there is none.
+bool dispatch(execution& by, slot& self, envelope& carried) {
+  const message_type& type = *carried.type;
+  if (type.bound_to == self.what) {
+    type.invoke(self.object, carried);
+    return true;
+  }
+  if (const invoke_function handler = find_handler(*self.what, *type.identity)) {
+    handler(self.object, carried);
+    return true;
+  }
+  if (handle_system_message(by, self, carried)) return true;
+  if (self.what->catch_all == nullptr) return false;
+  self.what->catch_all(self.object, carried);
+  return true;
+}
+
+}  // namespace
+
+handled handle_message(execution& by, slot& self, envelope* carried) noexcept {
+  // Relaxed: the owner reads its own generation.
+  if (carried->to_generation != self.generation.load(base::relaxed)) [[unlikely]] {
+    by.bury(carried, dead_letter::stale);  // S4
+    return handled::done;
+  }
+  by.current = carried;
+  bool is_handled = false;
+#if defined(__cpp_exceptions)
+  try {
+    is_handled = dispatch(by, self, *carried);
+  } catch (...) {
+    is_handled = true;
+    by.ending = reason_of_current_exception(exit_code::exception);  // A3
+    self.exit_wanted = 1;
+  }
+#else
+  is_handled = dispatch(by, self, *carried);
+#endif
+  by.current = nullptr;
+  by.end_run_of_sends();
+  if (is_handled) [[likely]] {
+    base::add_single_writer(by.counters.handled, std::uint64_t{1});
+    by.free_envelope(carried);
+  } else {
+    by.bury(carried, dead_letter::unhandled);
+  }
+  return self.exit_wanted == 0 ? handled::done : handled::wants_end;
+}
+
+void run_process(sched::work* job, sched::worker& on) {
+  slot& self = slot_of(job);
+  execution& by = *static_cast<execution*>(on.context);
+  take_ownership(by, self);
+  switch (run_messages(by, self)) {
+    case loop_end::parked: return;
+    case loop_end::yielded: on.schedule_last(job); return;
+    case loop_end::wants_end:
+      end_process(by, self, std::exchange(by.ending, exit_reason{}));
+      by.running = nullptr;
+      return;
+  }
+}
+
+void run_meta(sched::work* job, sched::worker& on) {
+  slot& self = slot_of(job);
+  execution& by = *static_cast<execution*>(on.context);
+  take_ownership(by, self);
+  begin_if_new(by, self);
+  switch (run_messages(by, self)) {
+    case loop_end::parked: return;
+    case loop_end::yielded:
+      if (self.kind == slot_kind::io_meta) {
+        on.schedule_affine(job);
+      } else {
+        on.schedule_last(job);
+      }
+      return;
+    case loop_end::wants_end:
+      leave_handler(by, self);
+      by.running = nullptr;
+      return;
+  }
+}
+
+}  // namespace sluice::inline v0::core

@@ -1,0 +1,31 @@
+// activation: a process or a meta's handler flow at work on one worker, for a bounded budget.
+//
+// Taken from the mailbox in one go, sorted into lanes, handled one by one; it ends by parking the
+// mailbox (nothing left), by yielding (budget used up), or by the end of its owner.
+// Who: the worker that runs the slot's job. At most one at a time: the owner stamp aborts else.
+// Rules:
+//   A1 The slot is not touched after a park that succeeded.
+//   A2 Nothing but bookkeeping stands between "lanes empty" and the park.
+//   A3 A handler's exception becomes the owner's exit reason and goes no further.
+#pragma once
+
+#include "actor/execution.hpp"
+#include "actor/slot.hpp"
+#include "sched/work.hpp"
+
+namespace sluice::inline v0::core {
+
+/// The run functions of slot::job.
+void run_process(sched::work* job, sched::worker& on);
+void run_meta(sched::work* job, sched::worker& on);
+
+enum class handled : std::uint8_t { done, wants_end };
+
+/// Handles one message of `self`, which `by` owns; frees it. `wants_end`: by.ending says why.
+[[nodiscard]] handled handle_message(execution& by, slot& self, envelope* carried) noexcept;
+
+[[nodiscard]] inline slot& slot_of(sched::work* job) noexcept {
+  return *reinterpret_cast<slot*>(reinterpret_cast<std::byte*>(job) - offsetof(slot, job));
+}
+
+}  // namespace sluice::inline v0::core

@@ -1,0 +1,294 @@
+// What the public headers call: finds the execution of the caller and does the work through it.
+#include <sluice/context.hpp>
+
+#include "actor/activation.hpp"
+#include "actor/delayed_send.hpp"
+#include "actor/life.hpp"
+#include "actor/meta_flow.hpp"
+#include "actor/meta_state.hpp"
+#include "actor/node_core.hpp"
+#include "actor/rundown.hpp"
+#include "base/assert.hpp"
+
+namespace sluice {
+inline namespace v0 {
+namespace core {
+
+namespace {
+
+// The execution behind a call on `self`: the worker's that runs it or, in a blocking meta's start
+// (which may outlive the node), that thread's own, under the rundown.
+class caller {
+ public:
+  explicit caller(slot& self) noexcept {
+    if (self.kind != slot_kind::blocking_meta) {
+      by_ = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+      SLUICE_ASSERT(by_ != nullptr, "an actor's member was called from outside of its handlers");
+      return;
+    }
+    by_ = current_execution();
+    SLUICE_ASSERT(by_ != nullptr, "a meta's member was called from a thread that is not its own");
+    if (by_->needs_rundown) through_gate(*by_->node.way_in);
+  }
+  caller(const caller&) = delete;
+  caller& operator=(const caller&) = delete;
+  ~caller() {
+    if (has_access_) access().~foreign_access();
+  }
+
+  explicit operator bool() const noexcept { return by_ != nullptr; }
+  [[nodiscard]] execution& by() noexcept { return *by_; }
+
+ private:
+  foreign_access& access() noexcept { return *reinterpret_cast<foreign_access*>(storage_); }
+  void through_gate(gate& way_in) noexcept {
+    const std::uint32_t id = by_->node.id;
+    new (storage_) foreign_access(way_in, id);
+    has_access_ = true;
+    if (!access()) by_ = nullptr;
+  }
+
+  execution* by_ = nullptr;
+  bool has_access_ = false;
+  alignas(foreign_access) std::byte storage_[sizeof(foreign_access)];
+};
+
+void sign(envelope& carried, const slot& self) noexcept {
+  carried.from_slot = self.index;
+  carried.from_node = 0;
+  if (self.meta != nullptr) {
+    carried.from_generation = self.meta->generation;
+    carried.block |= block_from_meta;
+  } else {
+    carried.from_generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
+  }
+}
+
+void leave_unsigned(envelope& carried) noexcept {
+  carried.from_slot = 0;
+  carried.from_generation = 0;
+  carried.from_node = 0;
+}
+
+outgoing opened(execution& by, std::uint8_t block, std::size_t bytes) noexcept {
+  return {by.make_envelope(block, bytes), send_outcome::full};
+}
+
+// An address of another node, or of none: nothing here can reach it.
+send_outcome refuse_foreign(execution& by, envelope* carried) noexcept {
+  base::add_single_writer(by.counters.sent, std::uint64_t{1});
+  by.bury(carried, dead_letter::unknown);
+  return send_outcome::unknown;
+}
+
+send_outcome deliver_to(execution& by, envelope* carried, const address& to,
+                        priority lane) noexcept {
+  if (to.node != by.node.id) [[unlikely]] return refuse_foreign(by, carried);
+  return by.deliver(carried, to.slot, to.generation, lane);
+}
+
+}  // namespace
+
+outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexcept {
+  if (self.kind != slot_kind::blocking_meta) [[likely]] {
+    execution* const by = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+    SLUICE_ASSERT(by != nullptr, "an actor's member was called from outside of its handlers");
+    return opened(*by, block, bytes);
+  }
+  caller from{self};
+  if (!from) return {nullptr, send_outcome::stopping};
+  return opened(from.by(), block, bytes);
+}
+
+send_outcome post(slot& self, envelope* carried, const address& to, priority lane) noexcept {
+  if (self.kind != slot_kind::blocking_meta) [[likely]] {
+    sign(*carried, self);
+    execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+    return deliver_to(by, carried, to, lane);
+  }
+  caller from{self};
+  execution& by = from ? from.by() : *current_execution();
+  sign(*carried, self);
+  if (!from) {  // The node went between the two calls.
+    base::add_single_writer(by.counters.sent, std::uint64_t{1});
+    by.bury(carried, dead_letter::stopping);
+    return send_outcome::stopping;
+  }
+  return deliver_to(by, carried, to, lane);
+}
+
+send_outcome post_named(slot& self, envelope* carried, std::string_view name,
+                        priority lane) noexcept {
+  return post(self, carried, find_name(self, name), lane);
+}
+
+timer post_later(slot& self, envelope* carried, const address& to, priority lane,
+                 std::chrono::nanoseconds delay) noexcept {
+  caller from{self};
+  sign(*carried, self);
+  execution& by = from ? from.by() : *current_execution();
+  if (!from || to.node != by.node.id) {
+    base::add_single_writer(by.counters.sent, std::uint64_t{1});
+    by.bury(carried, from ? dead_letter::unknown : dead_letter::stopping);
+    return {};
+  }
+  const base::nanoseconds_t now = base::now_ns();
+  const base::nanoseconds_t wait = delay.count() < 0 ? 0 : delay.count();
+  const base::nanoseconds_t deadline = wait > base::no_deadline - now ? base::no_deadline - 1
+                                                                      : now + wait;
+  return timer{arm_delayed(by, carried, to.slot, to.generation, lane, deadline)};
+}
+
+result<pid> spawn_from(slot& self, const spawn_order& order) noexcept {
+  caller from{self};
+  if (!from) return error{error_code::stopping, 0, "spawn"};
+  return spawn_process(from.by(), order);
+}
+
+result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept {
+  caller from{self};
+  if (!from) return error{error_code::stopping, 0, "spawn_meta"};
+  execution& by = from.by();
+  if (self.meta == nullptr || order.tie_to_spawner) {
+    const std::uint32_t generation = self.meta != nullptr
+                                         ? self.meta->generation
+                                         : self.generation.load(base::relaxed);  // The owner.
+    return spawn_meta(by, order, self, generation);
+  }
+  return spawn_meta(by, order, *by.node.slots.find(self.parent_slot), self.parent_generation);
+}
+
+result<void> register_name(slot& self, std::string_view name) noexcept {
+  caller from{self};
+  node_core& node = from.by().node;
+  if (name.empty() || name.size() > name_registry::name_bytes_max || self.is_named != 0) {
+    return error{error_code::bad_argument, 0, "register_name"};
+  }
+  from.by().flush_chain();  // X2
+  if (!node.names.add(name, pid_of(self))) {
+    return error{error_code::name_taken, 0, "register_name"};
+  }
+  self.is_named = 1;
+  return {};
+}
+
+void want_exit(slot& self, exit_reason reason) noexcept {
+  caller from{self};
+  if (!from) return;
+  if (from.by().running != &self) {  // start() of a blocking meta: its handler flow ends it.
+    static_cast<void>(
+        send_exit(from.by(), self.index, self.meta->generation, std::move(reason)));
+    return;
+  }
+  from.by().ending = std::move(reason);
+  self.exit_wanted = 1;
+}
+
+send_outcome exit_from(slot& self, const address& to, exit_reason reason) noexcept {
+  caller from{self};
+  if (!from) return send_outcome::stopping;
+  if (to.node != from.by().node.id) return send_outcome::unknown;
+  return send_exit(from.by(), to.slot, to.generation, std::move(reason));
+}
+
+address sender_of(const slot& self) noexcept {
+  execution* const by = current_execution();
+  if (by == nullptr || by->running != &self || by->current == nullptr) return {};
+  const envelope& now = *by->current;
+  if (now.from_generation == 0) return {};
+  if ((now.block & block_from_meta) != 0) {
+    return alias{by->node.id, now.from_slot, now.from_generation};
+  }
+  return pid{by->node.id, now.from_slot, now.from_generation};
+}
+
+pid pid_of(const slot& self) noexcept {
+  const execution* by = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+  if (by == nullptr) return {};
+  return {by->node.id, self.index, self.generation.load(base::relaxed)};
+}
+
+alias alias_of(const slot& self) noexcept {
+  const execution* by = current_execution();
+  if (by == nullptr) by = self.running_on.load(base::relaxed);  // In init, on a foreign thread.
+  if (by == nullptr) return {};
+  return {by->node.id, self.index, self.meta != nullptr ? self.meta->generation
+                                                        : self.generation.load(base::relaxed)};
+}
+
+pid parent_of(const slot& self) noexcept {
+  const alias own = alias_of(self);
+  return {own.node, self.parent_slot, self.parent_generation};
+}
+
+pid find_name(slot& self, std::string_view name) noexcept {
+  caller from{self};
+  return from ? from.by().node.names.find(name) : pid{};
+}
+
+gate* gate_of(const slot& self) noexcept {
+  const execution* by = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+  if (by == nullptr) by = current_execution();
+  return by == nullptr ? nullptr : by->node.way_in;
+}
+
+// -- through a gate
+
+outgoing open_envelope(gate* node, std::uint32_t node_id, std::uint8_t block,
+                       std::size_t bytes) noexcept {
+  if (node == nullptr) return {nullptr, send_outcome::unknown};
+  foreign_access access{*node, node_id};
+  if (!access) return {nullptr, send_outcome::stopping};
+  return opened(access.by(), block, bytes);
+}
+
+send_outcome post(gate* node, envelope* carried, const address& to, priority lane) noexcept {
+  foreign_access access{*node, to.node};
+  if (!access) {
+    // The node went between the two calls: only the block is left to give back.
+    if (carried->type->destroy != nullptr) carried->type->destroy(carried->payload());
+    if (carried->block == block_on_heap) {
+      ::operator delete(carried, std::align_val_t{64});
+    } else {
+      mem::this_thread_cache().free(carried, carried->block);
+    }
+    return send_outcome::stopping;
+  }
+  execution& by = access.by();
+  // Inside a handler the sender is who runs; elsewhere nobody.
+  if (by.running != nullptr) {
+    sign(*carried, *by.running);
+  } else {
+    leave_unsigned(*carried);
+  }
+  return deliver_to(by, carried, to, lane);
+}
+
+send_outcome exit_through(gate* node, const address& to, exit_reason reason) noexcept {
+  if (node == nullptr) return send_outcome::unknown;
+  foreign_access access{*node, to.node};
+  if (!access) return send_outcome::stopping;
+  return send_exit(access.by(), to.slot, to.generation, std::move(reason));
+}
+
+}  // namespace core
+
+const char* to_string(exit_code code) noexcept {
+  switch (code) {
+    case exit_code::normal: return "normal";
+    case exit_code::shutdown: return "shutdown";
+    case exit_code::killed: return "killed";
+    case exit_code::exception: return "exception";
+    case exit_code::init_failed: return "init_failed";
+    case exit_code::parent_exit: return "parent_exit";
+    case exit_code::error: return "error";
+  }
+  return "?";
+}
+
+std::string exit_reason::message() const {
+  return text.empty() ? std::string{to_string(code)} : std::string{to_string(code)} + ": " + text;
+}
+
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,129 @@
+// execution: one thread at work for one node. Who is running, what it sends with, what it counts.
+//
+// Every scheduler has one, every blocking meta's thread has one, and a foreign thread gets one per
+// node it talks to. A send needs nothing else: blocks, the chain being built, counters.
+// Who: its own thread only; the counters may be read by anyone.
+// Rules:
+//   X1 A message is counted as sent before it is pushed, and as handled, dropped or rejected after.
+//   X2 A chain (second and later sends in a row to one receiver on one lane) is published when the
+//      target changes, at chain_max, at the end of the handler, and before anything that lets others
+//      observe this process: spawn, register, ring submission, yield. Causal order is kept.
+//   X3 Between the push that grants the right to run and the scheduling of the receiver nothing is
+//      allocated, logged or called.
+#pragma once
+
+#include <cstdint>
+
+#include <sluice/exit_reason.hpp>
+#include <sluice/message.hpp>
+
+#include "actor/slot.hpp"
+#include "actor/slot_table.hpp"
+#include "base/atomic.hpp"
+#include "mem/cache.hpp"
+
+namespace sluice::inline v0::sched {
+class worker;
+}
+
+namespace sluice::inline v0::core {
+
+struct node_core;
+
+/// Why a message was not handled. The first group is counted as rejected: the sender was told.
+enum class dead_letter : std::uint8_t {
+  unknown,         ///< rejected: no such address at the time of the send
+  full,            ///< rejected: bounded mailbox
+  stopping,        ///< rejected: the node stops
+  stale,           ///< dropped: the receiver ended and its slot has another tenant
+  receiver_ended,  ///< dropped: still queued when the receiver ended
+  unhandled,       ///< dropped: the receiver has no handler for the type
+  cancelled,       ///< dropped: a timer was cancelled, or fired for a dead receiver
+};
+inline constexpr unsigned dead_letter_kinds = 7;
+
+/// Single-writer counters of one execution; readers use relaxed loads.
+struct execution_counters {
+  using counter = base::atomic<std::uint64_t>;
+  counter sent{0};
+  counter handled{0};
+  counter dead[dead_letter_kinds] = {};
+  counter spawned{0};
+  counter ended{0};
+  counter envelopes_made{0};
+  counter envelopes_freed{0};
+};
+
+class execution {
+ public:
+  static constexpr std::uint32_t chain_max = 64;
+
+  execution(node_core& of, sched::worker* on, mem::cache& from) noexcept
+      : node(of), worker(on), blocks(from) {}
+  execution(const execution&) = delete;
+  execution& operator=(const execution&) = delete;
+
+  node_core& node;
+  sched::worker* const worker;  ///< null on threads that run no schedulable work
+  mem::cache& blocks;
+  slot* running = nullptr;      ///< whose flow is under way, or null
+  envelope* current = nullptr;  ///< the message being handled, or null
+  exit_reason ending{};         ///< why the running flow wants to end; set with exit_wanted
+  bool needs_rundown = false;   ///< a blocking meta's own thread: it may outlive the node
+  std::uint32_t turn = 0;       ///< messages popped, for the fairness of lanes
+  slot_cache free_slots;
+  execution_counters counters;
+
+  /// A block for an envelope of class `block`; null when memory is out (an arena limit).
+  [[nodiscard]] envelope* make_envelope(std::uint8_t block, std::size_t bytes) noexcept;
+  /// The same, for messages that must never be refused: falls back on the reserve, then the heap.
+  [[nodiscard]] envelope* make_urgent_envelope(std::uint8_t block, std::size_t bytes) noexcept;
+  /// Destroys the payload and gives the block back.
+  void free_envelope(envelope* done) noexcept;
+
+  /// Sends `carried` (type, payload and `from` set) to slot + generation of this node. Takes it
+  /// over in every case.
+  send_outcome deliver(envelope* carried, std::uint32_t to_slot, std::uint32_t to_generation,
+                       priority lane) noexcept {
+    base::add_single_writer(counters.sent, std::uint64_t{1});  // X1
+    return deliver_counted(carried, to_slot, to_generation, lane);
+  }
+  /// The same for a message that was counted as sent before (a timer).
+  send_outcome deliver_counted(envelope* carried, std::uint32_t to_slot,
+                               std::uint32_t to_generation, priority lane) noexcept;
+  /// Publishes the chain under construction, if any.
+  void flush_chain() noexcept {
+    if (chain_last_ != nullptr) publish_chain();
+    chain_target_ = nullptr;
+  }
+  /// At the end of a handler.
+  void end_run_of_sends() noexcept {
+    if (chain_target_ != nullptr) flush_chain();
+  }
+
+  /// Grants the right to run `ready` to the right queue.
+  void schedule(slot& ready) noexcept;
+
+  /// Accounts a message that will not be handled, and frees it.
+  void bury(envelope* dead, dead_letter why) noexcept;
+  /// The same for a whole take (newest chain, linked by `older`). Returns how many.
+  std::uint64_t bury_take(envelope* newest, dead_letter why) noexcept;
+
+ private:
+  send_outcome push(slot& to, envelope* last, bool is_control) noexcept;
+  void publish_chain() noexcept;
+  send_outcome reject(envelope* carried, dead_letter why) noexcept;
+
+  // The chain under construction: receiver, lane, its last envelope (circular) and its length.
+  slot* chain_target_ = nullptr;
+  std::uint32_t chain_generation_ = 0;
+  priority chain_lane_ = priority::main;
+  std::uint32_t chain_count_ = 0;
+  envelope* chain_last_ = nullptr;
+};
+
+/// The execution of the calling thread, or null on a foreign one.
+[[nodiscard]] execution* current_execution() noexcept;
+void set_current_execution(execution* now) noexcept;
+
+}  // namespace sluice::inline v0::core

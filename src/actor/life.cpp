@@ -1,0 +1,331 @@
+#include "actor/life.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "actor/activation.hpp"
+#include "actor/meta_state.hpp"
+#include "actor/node_core.hpp"
+#include "actor/system_messages.hpp"
+#include "base/assert.hpp"
+
+namespace sluice::inline v0::core {
+
+namespace {
+
+constexpr std::int32_t prune_threshold_min = 64;
+
+error limit(const char* place) noexcept { return {error_code::limit_reached, 0, place}; }
+
+void* take_object_memory(execution& by, const behaviour& what) noexcept {
+  const std::uint8_t block = block_class_for(what.object_bytes);
+  if (block == block_on_heap || what.object_align > payload_align_max) {
+    return ::operator new(what.object_bytes, std::align_val_t{what.object_align}, std::nothrow);
+  }
+  return by.blocks.allocate(block);
+}
+
+void give_object_memory(execution& by, const behaviour& what, void* memory) noexcept {
+  const std::uint8_t block = block_class_for(what.object_bytes);
+  if (block == block_on_heap || what.object_align > payload_align_max) {
+    ::operator delete(memory, std::align_val_t{what.object_align});
+  } else {
+    by.blocks.free(memory, block);
+  }
+}
+
+// What runs inside another flow (a spawn in a handler) must leave that flow as it was.
+class running_scope {
+ public:
+  running_scope(execution& by, slot& now) noexcept
+      : by_(by), before_(by.running), message_before_(by.current) {
+    by.running = &now;
+    by.current = nullptr;
+  }
+  running_scope(const running_scope&) = delete;
+  running_scope& operator=(const running_scope&) = delete;
+  ~running_scope() {
+    by_.flush_chain();
+    by_.running = before_;
+    by_.current = message_before_;
+  }
+
+ private:
+  execution& by_;
+  slot* before_;
+  envelope* message_before_;
+};
+
+}  // namespace
+
+exit_reason reason_of_current_exception(exit_code code) noexcept {
+#if defined(__cpp_exceptions)
+  try {
+    throw;
+  } catch (const std::exception& why) {
+    return {code, why.what()};
+  } catch (...) {
+    return {code, "an exception of unknown type"};
+  }
+#else
+  return {code, {}};
+#endif
+}
+
+result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kind) noexcept {
+  if (!by.node.may_spawn()) return error{error_code::stopping, 0, "spawn"};
+  slot* const place = by.node.slots.take(by.free_slots);
+  if (place == nullptr) return limit("spawn: processes_max");
+  void* const memory = take_object_memory(by, *order.what);
+  if (memory == nullptr) {
+    by.node.slots.give(by.free_slots, place);
+    return error{error_code::out_of_memory, 0, "spawn: object"};
+  }
+  slot& self = *place;
+  self.kind = kind;
+  self.state = life::starting;
+  self.what = order.what;
+  self.object = nullptr;
+  self.bounded_max = order.mailbox_max;
+  self.exit_wanted = 0;
+  self.is_named = 0;
+  const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
+  // Relaxed: published with the mailbox.
+  self.children.store(pack({generation, slot::no_slot}), base::relaxed);
+  self.prune_countdown.store(prune_threshold_min, base::relaxed);
+#if defined(__cpp_exceptions)
+  try {
+    order.construct(memory, order.arguments, self);
+  } catch (...) {
+    by.node.write_log(log_level::warning,
+                      reason_of_current_exception(exit_code::init_failed).message());
+    give_object_memory(by, *order.what, memory);
+    self.kind = slot_kind::free;
+    self.state = life::free;
+    by.node.slots.give(by.free_slots, place);
+    return error{error_code::init_failed, 0, "constructor"};
+  }
+#else
+  order.construct(memory, order.arguments, self);
+#endif
+  self.object = memory;
+  return place;
+}
+
+result<void> run_start_hook(execution& by, slot& self) noexcept {
+  if (self.what->start == nullptr) return {};
+  const running_scope scope{by, self};
+#if defined(__cpp_exceptions)
+  try {
+    return self.what->start(self.object);
+  } catch (...) {
+    by.node.write_log(log_level::warning,
+                      reason_of_current_exception(exit_code::init_failed).message());
+    return error{error_code::init_failed, 0, "on_start threw"};
+  }
+#else
+  return self.what->start(self.object);
+#endif
+}
+
+result<pid> spawn_process(execution& by, const spawn_order& order) noexcept {
+  by.flush_chain();  // X2
+  auto made = make_tenant(by, order, slot_kind::process);
+  if (!made) return made.error();
+  slot& self = *made.value();
+  const pid who{by.node.id, self.index, self.generation.load(base::relaxed)};  // Relaxed: owner.
+  self.job.run = &run_process;
+  self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
+  base::add_single_writer(by.counters.spawned, std::uint64_t{1});
+  self.box.open();
+  result<void> begun;
+  if (!order.name.empty()) {
+    if (order.name.size() > name_registry::name_bytes_max) {
+      begun = error{error_code::bad_argument, 0, "spawn: name too long"};
+    } else if (!by.node.names.add(order.name, who)) {
+      begun = error{error_code::name_taken, 0, "spawn: name"};
+    } else {
+      self.is_named = 1;
+    }
+  }
+  if (begun) begun = run_start_hook(by, self);
+  if (!begun) {
+    if (self.is_named != 0) by.node.names.remove(who);
+    self.state = life::ending;
+    close_tenant(by, self);
+    destroy_tenant(by, self);
+    free_slot(by, self);
+    return begun.error();
+  }
+  if (self.exit_wanted != 0) {  // on_start asked for its own end: it lived, and ends now.
+    end_process(by, self, std::exchange(by.ending, exit_reason{}));
+    return who;
+  }
+  self.state = life::running;
+  self.running_on.store(nullptr, base::relaxed);  // Relaxed: as above.
+  if (!self.box.try_park()) by.schedule(self);
+  return who;
+}
+
+void run_terminate_hook(execution& by, slot& self, const exit_reason& reason) noexcept {
+  if (self.what->terminate == nullptr) return;
+  const running_scope scope{by, self};
+#if defined(__cpp_exceptions)
+  try {
+    self.what->terminate(self.object, reason);
+  } catch (...) {
+    by.node.write_log(log_level::error, "terminate threw: " +
+                                            reason_of_current_exception(exit_code::exception).text);
+  }
+#else
+  self.what->terminate(self.object, reason);
+#endif
+}
+
+void end_process(execution& by, slot& self, const exit_reason& reason) noexcept {
+  self.state = life::ending;
+  if (reason.code == exit_code::exception) {
+    by.node.write_log(log_level::warning, "process " + std::string{self.what->name} +
+                                              " ended: " + reason.message());
+  }
+  run_terminate_hook(by, self, reason);
+  if (self.is_named != 0) {
+    by.node.names.remove({by.node.id, self.index, self.generation.load(base::relaxed)});
+  }
+  close_tenant(by, self);
+  destroy_tenant(by, self);
+  free_slot(by, self);
+}
+
+void close_tenant(execution& by, slot& self) noexcept {
+  const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
+  // [LF1] release: from here a sender finds the old generation gone; pairs EX1 (deliver).
+  self.generation.store(generation + 1, base::release);
+  // [LF2] acq_rel: L3, ends the list for good and sees the children pushed; pairs LF3 (link_child).
+  const child_list_head swept =
+      unpack(self.children.exchange(pack({generation + 1, slot::no_slot}), base::acq_rel));
+  while (true) {
+    envelope* const left = self.mail.pop(1);
+    if (left == nullptr) break;
+    const bool is_stale = left->to_generation != generation;
+    if ((left->lane & lane_has_credit) != 0) self.bounded_count.fetch_sub(1, base::relaxed);
+    by.bury(left, is_stale ? dead_letter::stale : dead_letter::receiver_ended);
+  }
+  envelope* rest = self.box.close();
+  for (envelope* each = rest; each != nullptr; each = each->older) {
+    // Credits travel on single messages only (execution::push). Relaxed: a count.
+    if ((each->lane & lane_has_credit) != 0) self.bounded_count.fetch_sub(1, base::relaxed);
+  }
+  by.bury_take(rest, dead_letter::receiver_ended);
+  for (std::uint32_t at = swept.first; at != slot::no_slot;) {
+    slot& child = *by.node.slots.find(at);
+    meta_state& meta = *child.meta;
+    at = meta.next_sibling;  // Before the exchange: an orphan may free itself at once.
+    const std::uint32_t child_generation = child.generation.load(base::relaxed);
+    // [LF4] acq_rel: decides who frees the child; pairs LF5 (child_ended).
+    if (meta.link.exchange(child_link::orphan, base::acq_rel) == child_link::dead) {
+      delete child.meta;
+      free_slot(by, child);
+    } else {
+      send_exit(by, child.index, child_generation, {exit_code::parent_exit, {}});
+    }
+  }
+}
+
+void destroy_tenant(execution& by, slot& self) noexcept {
+  self.what->destroy(self.object);
+  give_object_memory(by, *self.what, self.object);
+  self.object = nullptr;
+}
+
+void free_slot(execution& by, slot& self) noexcept {
+  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+  self.state = life::free;
+  self.kind = slot_kind::free;
+  self.meta = nullptr;
+  self.what = nullptr;
+  base::add_single_writer(by.counters.ended, std::uint64_t{1});
+  // S3: a slot about to wrap is never used again. 0 would name nobody, so it counts as the wrap.
+  if (self.generation.load(base::relaxed) != 0) by.node.slots.give(by.free_slots, &self);
+  by.node.note_ended();
+}
+
+send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_generation,
+                       exit_reason reason) noexcept {
+  constexpr std::size_t bytes = sizeof(envelope) + sizeof(exit_request);
+  envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
+  request->type = &message_type_of<exit_request>;
+  request->from_slot = 0;
+  request->from_generation = 0;
+  request->from_node = 0;
+  new (request->payload()) exit_request{std::move(reason)};
+  return by.deliver(request, to_slot, to_generation, priority::urgent);
+}
+
+bool link_child(slot& parent, std::uint32_t parent_generation, meta_state& child) noexcept {
+  std::uint64_t seen = parent.children.load(base::relaxed);  // Relaxed: the CAS checks it.
+  while (true) {
+    const child_list_head head = unpack(seen);
+    if (head.generation != parent_generation) return false;  // L3
+    child.next_sibling = head.first;
+    // [LF3] release: the child's state and link; pairs LF2 (sweep), LF6 (prune).
+    // Ends: a failure means another child was linked, or the parent ended.
+    if (parent.children.compare_exchange_weak(seen, pack({parent_generation, child.self.index}),
+                                              base::release, base::relaxed)) {
+      return true;
+    }
+  }
+}
+
+void prune_dead_children(execution& by, slot& parent) noexcept {
+  // [LF6] acquire: sees the children pushed; pairs LF3 (link_child).
+  std::uint32_t at = unpack(parent.children.load(base::acquire)).first;
+  std::int32_t living = 0;
+  // The newest stays linked whatever its state: only pushes may move the head.
+  meta_state* before = at == slot::no_slot ? nullptr : by.node.slots.find(at)->meta;
+  at = before == nullptr ? slot::no_slot : before->next_sibling;
+  while (at != slot::no_slot) {
+    slot& child = *by.node.slots.find(at);
+    meta_state* const meta = child.meta;
+    at = meta->next_sibling;
+    // [LF7] acquire: sees the child's end; pairs LF5 (child_ended).
+    if (meta->link.load(base::acquire) == child_link::dead) {
+      before->next_sibling = at;
+      delete meta;
+      free_slot(by, child);
+    } else {
+      before = meta;
+      ++living;
+    }
+  }
+  // Relaxed: a countdown; early or late by the ends under way.
+  parent.prune_countdown.store(std::max(prune_threshold_min, living), base::relaxed);
+}
+
+void child_ended(execution& by, meta_state& child) noexcept {
+  slot& self = child.self;
+  node_core& node = by.node;
+  slot* const parent = node.slots.find(self.parent_slot);
+  const std::uint32_t parent_generation = self.parent_generation;
+  // [LF5] acq_rel: everything of the child before; decides who frees it; pairs LF4, LF7.
+  if (child.link.exchange(child_link::dead, base::acq_rel) == child_link::orphan) {
+    delete &child;
+    free_slot(by, self);
+    return;
+  }
+  node.note_ended();
+  // Relaxed: a countdown; a stale parent's slot may be another's, then a prune comes early.
+  if (parent->prune_countdown.fetch_sub(1, base::relaxed) != 1) return;
+  constexpr std::size_t bytes = sizeof(envelope) + sizeof(prune_children);
+  envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
+  request->type = &message_type_of<prune_children>;
+  request->from_slot = 0;
+  request->from_generation = 0;
+  request->from_node = 0;
+  new (request->payload()) prune_children{};
+  by.deliver(request, parent->index, parent_generation, priority::system);
+}
+
+}  // namespace sluice::inline v0::core

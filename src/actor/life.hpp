@@ -1,0 +1,60 @@
+// life: how processes begin and end, and what a parent does about its children.
+//
+// Rules (PROTOCOLS 4, 9):
+//   L1 A spawn runs on the spawner's thread: construct, on_start; an error leaves nothing behind.
+//   L2 End: terminate hook, name, generation + 1 (release), close, bury the rest, children, object,
+//      slot. A push that sees closed keeps its envelope.
+//   L3 A child list head carries the parent's generation; the sweep replaces it, and a push meant
+//      for the old generation fails the spawn: no child is born after the sweep.
+//   L4 Only the parent's owner unlinks the dead.
+#pragma once
+
+#include <sluice/exit_reason.hpp>
+#include <sluice/pid.hpp>
+#include <sluice/result.hpp>
+#include <sluice/spawn_order.hpp>
+
+#include "actor/execution.hpp"
+#include "actor/slot.hpp"
+
+namespace sluice::inline v0::core {
+
+struct meta_state;
+
+/// Makes a process; `by` is the spawner's thread.
+[[nodiscard]] result<pid> spawn_process(execution& by, const spawn_order& order) noexcept;
+
+/// Owner: ends the process for `reason`. The slot has another tenant afterwards, or none.
+void end_process(execution& by, slot& self, const exit_reason& reason) noexcept;
+
+/// Sends an exit request. Never refused for lack of room.
+send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_generation,
+                       exit_reason reason) noexcept;
+
+// -- shared by processes and metas
+/// Takes a slot and builds the object in it; on an error the slot is free again.
+[[nodiscard]] result<slot*> make_tenant(execution& by, const spawn_order& order,
+                                        slot_kind kind) noexcept;
+/// Runs a start hook (on_start, init) for the owner; exceptions become errors.
+[[nodiscard]] result<void> run_start_hook(execution& by, slot& self) noexcept;
+/// L2 from the generation on: nobody can reach the tenant any more, its mail is buried, its children
+/// are told.
+void close_tenant(execution& by, slot& self) noexcept;
+/// Destroys the object.
+void destroy_tenant(execution& by, slot& self) noexcept;
+/// Gives the closed, empty slot back, or retires it (S3).
+void free_slot(execution& by, slot& self) noexcept;
+void run_terminate_hook(execution& by, slot& self, const exit_reason& reason) noexcept;
+
+/// Any thread: links a meta below its parent; false when the parent ended (L3).
+[[nodiscard]] bool link_child(slot& parent, std::uint32_t parent_generation,
+                              meta_state& child) noexcept;
+/// Owner of the parent: unlinks dead children and counts the living (L4).
+void prune_dead_children(execution& by, slot& parent) noexcept;
+/// The child's end: who frees its slot is decided by its link.
+void child_ended(execution& by, meta_state& child) noexcept;
+
+/// The exception under way as a reason. Only inside a catch block.
+[[nodiscard]] exit_reason reason_of_current_exception(exit_code code) noexcept;
+
+}  // namespace sluice::inline v0::core

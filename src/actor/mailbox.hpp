@@ -1,0 +1,118 @@
+// mailbox: the one word that queues messages and says who may run their receiver.
+//
+// What: a take-all stack of chains. Any thread pushes a chain of envelopes with one CAS; the owner
+//   takes everything with one exchange and gets it oldest first, sorted into its lanes. The same
+//   word says asleep, waiting or closed, so the push itself answers "you schedule" (Pony, CAF).
+// When not: as a work queue with several consumers.
+// Who: push by anybody; take, try_park, try_wait and close by the owner; open by the spawner.
+// Progress: push is lock-free, everything else wait-free. No ABA: nobody pops single nodes.
+//
+//                push           push control    take       try_park       try_wait         close
+//   owned        queued         queued          (nothing)  parked→idle    waiting→waiting  →closed
+//   owned+mail   queued         queued          →owned     more           more             →closed
+//   idle         schedule→mail  schedule→mail   -          -              -                -
+//   waiting      queued         schedule→mail   -          -              -                -
+//   wait+mail    queued         schedule→mail   -          -              -                -
+//   closed       closed         closed          -          -              -                -
+//   "-" = a bug: only the owner takes, parks, waits and closes, and idle or waiting has none.
+//
+// Rules:
+//   M1 The right to run is granted only by the push that clears idle or waiting, to its caller.
+//   M2 Only read-modify-writes touch an open word; open() is the one plain store.
+//   M3 A push on a closed word leaves the chain with its caller.
+//   M4 A chain is circular: it is named by its last envelope, whose `next` is its first. `older` of
+//      the last links to the chain pushed before.
+#pragma once
+
+#include <cstdint>
+
+#include <sluice/message.hpp>
+
+#include "base/assert.hpp"
+#include "base/atomic.hpp"
+
+namespace sluice::inline v0::core {
+
+enum class push_outcome : unsigned char { queued, schedule, closed };
+
+class mailbox {
+ public:
+  /// A new mailbox is closed.
+  mailbox() noexcept = default;
+
+  /// Any thread. `last` names a circular chain of one lane (M4). `is_control` lanes clear waiting.
+  [[nodiscard]] push_outcome push(envelope* last, bool is_control) noexcept {
+    std::uintptr_t seen = word_.load(base::relaxed);  // Relaxed: the CAS checks it.
+    while (true) {
+      if (seen == closed) return push_outcome::closed;  // M3
+      last->older = chain_of(seen);
+      const std::uintptr_t kept = is_control ? 0 : (seen & waiting);
+      // [MB1] acq_rel: publishes the envelopes, and who clears idle receives what the last owner
+      // left in the slot; pairs MB2 (take), MB3 (park), MB4 (close).
+      // Ends: a failure means that another push or the owner succeeded.
+      if (word_.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(last) | kept,
+                                      base::acq_rel, base::relaxed)) {
+        const bool grants = (seen & idle) != 0 || (is_control && (seen & waiting) != 0);
+        return grants ? push_outcome::schedule : push_outcome::queued;  // M1
+      }
+    }
+  }
+
+  /// Owner. The newest chain, linked to older ones, or null; leaves the word owned and empty.
+  [[nodiscard]] envelope* take() noexcept {
+    // Relaxed first look: an empty word needs no exchange, and a later push is seen by try_park.
+    if (word_.load(base::relaxed) == owned) return nullptr;
+    // [MB2] acquire: sees the envelopes; pairs MB1 (push).
+    return chain_of(word_.exchange(owned, base::acquire));
+  }
+
+  /// Owner, mailbox seen empty. True: the word says idle and the caller owns nothing any more.
+  [[nodiscard]] bool try_park() noexcept { return leave_as(idle); }
+
+  /// Owner, in a call, no control mail seen: keeps queued user mail, sleeps until control mail.
+  [[nodiscard]] bool try_wait() noexcept {
+    std::uintptr_t seen = word_.load(base::relaxed);  // Relaxed: the CAS checks it.
+    // [MB3] release, as in try_park; a failure means new mail, which may be control.
+    return word_.compare_exchange_strong(seen, seen | waiting, base::release, base::relaxed);
+  }
+
+  /// Owner. Nothing can be pushed from here on; returns what was left, as take() does.
+  [[nodiscard]] envelope* close() noexcept {
+    // [MB4] acq_rel: sees the last pushes; pairs MB1 (push).
+    return chain_of(word_.exchange(closed, base::acq_rel));
+  }
+
+  /// Spawner, closed and drained slot: opens the mailbox, owned by the caller.
+  void open() noexcept {
+    // [MB5] release: the slot's new tenant; pairs MB1 (push, by its acquire half).
+    word_.store(owned, base::release);
+  }
+
+  [[nodiscard]] bool is_closed() const noexcept {
+    return word_.load(base::relaxed) == closed;  // Relaxed: a hint; push decides.
+  }
+  /// For logs: the word as it is.
+  [[nodiscard]] std::uintptr_t raw() const noexcept { return word_.load(base::relaxed); }
+
+ private:
+  static constexpr std::uintptr_t owned = 0;
+  static constexpr std::uintptr_t idle = 1;
+  static constexpr std::uintptr_t waiting = 2;
+  static constexpr std::uintptr_t closed = 4;
+  static constexpr std::uintptr_t flags = 7;
+
+  static envelope* chain_of(std::uintptr_t word) noexcept {
+    return reinterpret_cast<envelope*>(word & ~flags);
+  }
+
+  bool leave_as(std::uintptr_t state) noexcept {
+    std::uintptr_t expected = owned;
+    // [MB3] release: what the owner wrote to the slot; pairs MB1 (push, by its acquire half).
+    // A failure means new mail: take again.
+    return word_.compare_exchange_strong(expected, state, base::release, base::relaxed);
+  }
+
+  base::atomic<std::uintptr_t> word_{closed};
+};
+
+}  // namespace sluice::inline v0::core

@@ -1,0 +1,173 @@
+#include "actor/meta_flow.hpp"
+
+#include <new>
+#include <utility>
+
+#include "actor/activation.hpp"
+#include "actor/blocking_threads.hpp"
+#include "actor/life.hpp"
+#include "actor/meta_state.hpp"
+#include "actor/node_core.hpp"
+#include "actor/system_messages.hpp"
+#include "base/assert.hpp"
+#include "sched/scheduler.hpp"
+
+namespace sluice::inline v0::core {
+
+namespace {
+
+// Both flows have left: nobody else can reach the meta (F3).
+void finish(execution& by, meta_state& meta) noexcept {
+  slot& self = meta.self;
+  slot* const running_before = std::exchange(by.running, &self);
+  run_terminate_hook(by, self, meta.reason);
+  by.flush_chain();
+  by.running = running_before;
+  destroy_tenant(by, self);
+  child_ended(by, meta);
+}
+
+void leave_flow(execution& by, meta_state& meta) noexcept {
+  // [MF1] acq_rel: the first leaver's writes happen before the last one's terminate; pairs MF1.
+  if (meta.flows.fetch_sub(1, base::acq_rel) == 1) finish(by, meta);
+}
+
+result<sched::worker*> choose_home(node_core& node, execution& by, int wanted_ring) noexcept {
+  const std::uint32_t count = node.ring_worker_count;
+  if (count == 0) {
+    return error{error_code::not_supported, 0, "spawn_meta: this node has no ring"};
+  }
+  std::uint32_t ring = 0;
+  if (wanted_ring >= 0) {
+    if (static_cast<std::uint32_t>(wanted_ring) >= count) {
+      return error{error_code::bad_argument, 0, "spawn_meta: no such ring"};
+    }
+    ring = static_cast<std::uint32_t>(wanted_ring);
+  } else if (by.worker != nullptr && by.worker->index() >= node.ring_worker_first &&
+             by.worker->index() - node.ring_worker_first < count) {
+    return by.worker;  // Where the spawner is: its connections stay on its core.
+  } else {
+    ring = node.next_ring.fetch_add(1, base::relaxed) % count;  // Relaxed: any spread will do.
+  }
+  return &node.scheduler->worker_at(node.ring_worker_first + ring);
+}
+
+// Before anybody knows the alias: undoes what spawn_meta did.
+void undo(execution& by, slot& self) noexcept {
+  self.state = life::ending;
+  close_tenant(by, self);
+  destroy_tenant(by, self);
+  delete self.meta;
+  free_slot(by, self);
+}
+
+}  // namespace
+
+result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
+                         std::uint32_t parent_generation) noexcept {
+  by.flush_chain();  // X2
+  const auto& what = static_cast<const meta_behaviour&>(*order.what);
+  const bool is_io = what.flow == meta_flow::io;
+  sched::worker* home = nullptr;
+  if (is_io) {
+    auto chosen = choose_home(by.node, by, order.ring);
+    if (!chosen) return chosen.error();
+    home = chosen.value();
+  }
+  auto made = make_tenant(by, order, is_io ? slot_kind::io_meta : slot_kind::blocking_meta);
+  if (!made) return made.error();
+  slot& self = *made.value();
+  auto* meta = new (std::nothrow) meta_state{self, what};
+  SLUICE_ASSERT(meta != nullptr, "no memory left for a meta process");
+  meta->home = home;
+  self.meta = meta;
+  self.parent_slot = parent.index;
+  self.parent_generation = parent_generation;
+  self.job.run = &run_meta;
+  self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
+  const alias who{by.node.id, self.index, meta->generation};
+  base::add_single_writer(by.counters.spawned, std::uint64_t{1});
+  self.box.open();
+  if (auto begun = run_start_hook(by, self); !begun) {
+    undo(by, self);
+    return begun.error();
+  }
+  self.state = life::running;
+  if (!is_io) {
+    meta->has_begun = true;
+    if (auto started = by.node.blocking->start(*meta, order); !started) {
+      undo(by, self);
+      return started.error();
+    }
+  }
+  if (!link_child(parent, parent_generation, *meta)) {
+    // Rule 4: the parent is gone, so is this one; what has begun must leave in order.
+    meta->link.store(child_link::orphan, base::relaxed);  // Relaxed: never linked, nobody looks.
+    meta->has_begun = true;
+    if (is_io) meta->flows.store(1, base::relaxed);  // Relaxed: start never began.
+    by.ending = {exit_code::parent_exit, {}};
+    leave_handler(by, self);
+    return error{error_code::unknown_address, 0, "spawn_meta: the parent has ended"};
+  }
+  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+  // The first activation begins an I/O meta's start flow, so it is scheduled without mail too.
+  if (is_io || !self.box.try_park()) by.schedule(self);
+  return who;
+}
+
+void begin_if_new(execution& by, slot& self) noexcept {
+  meta_state& meta = *self.meta;
+  if (meta.has_begun) return;
+  meta.has_begun = true;
+#if defined(__cpp_exceptions)
+  try {
+    meta.what.begin(self.object, meta);
+  } catch (...) {
+    leave_start(by, meta, reason_of_current_exception(exit_code::exception));
+  }
+#else
+  meta.what.begin(self.object, meta);
+#endif
+  by.end_run_of_sends();
+}
+
+void note_start_over(execution& by, slot& self) noexcept {
+  by.ending = self.meta->start_reason;
+  self.exit_wanted = 1;
+}
+
+void leave_handler(execution& by, slot& self) noexcept {
+  meta_state& meta = *self.meta;
+  meta.reason = std::exchange(by.ending, exit_reason{});
+  meta.is_stopping = true;
+  self.state = life::ending;
+  if (meta.reason.code == exit_code::exception) {
+    by.node.write_log(log_level::warning, "meta process " + std::string{self.what->name} +
+                                              " ended: " + meta.reason.message());
+  }
+  if (meta.what.flow == meta_flow::blocking) {
+    meta.stop.request_stop();
+  } else if (meta.what.stop != nullptr) {
+    meta.what.stop(self.object, meta.reason);
+    by.flush_chain();
+  }
+  close_tenant(by, self);  // F1
+  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+  leave_flow(by, meta);
+}
+
+void leave_start(execution& by, meta_state& meta, exit_reason reason) noexcept {
+  meta.start_reason = std::move(reason);
+  constexpr std::size_t bytes = sizeof(envelope) + sizeof(start_over);
+  envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
+  request->type = &message_type_of<start_over>;
+  request->from_slot = 0;
+  request->from_generation = 0;
+  request->from_node = 0;
+  new (request->payload()) start_over{};
+  by.deliver(request, meta.self.index, meta.generation, priority::urgent);
+  by.flush_chain();
+  leave_flow(by, meta);  // F2
+}
+
+}  // namespace sluice::inline v0::core

@@ -1,0 +1,52 @@
+// meta_state: what a slot of a meta process has beside a process's.
+//
+// Flows: a meta has two, its handler and its start(). Each leaves once; who leaves last runs
+// terminate, once (PROTOCOLS 6). The handler flow leaves only after closing the mailbox; start on
+// return asks for that by an urgent envelope.
+//
+//   link      child ends            parent sweeps
+//   linked    dead (parent frees)   orphan (child frees itself)
+//   orphan    freed by the child    -
+//   dead      -                     freed by the parent
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+
+#include <sluice/exit_reason.hpp>
+#include <sluice/meta_behaviour.hpp>
+#include <sluice/pid.hpp>
+
+#include "actor/slot.hpp"
+#include "base/atomic.hpp"
+#include "sched/worker.hpp"
+
+namespace sluice::inline v0::core {
+
+enum class child_link : std::uint8_t { linked, orphan, dead };
+
+struct meta_state {
+  meta_state(slot& place, const meta_behaviour& kind) noexcept
+      : self(place), what(kind), generation(place.generation.load(base::relaxed)) {}
+
+  slot& self;
+  const meta_behaviour& what;
+  const std::uint32_t generation;  ///< of the alias; the slot's own moves on when it dies
+  sched::worker* home = nullptr;   ///< I/O metas: the worker whose ring they live on
+
+  base::atomic<std::uint32_t> flows{2};
+  std::uint32_t next_sibling = slot::no_slot;  // set before the push, then by the parent's owner
+  base::atomic<child_link> link{child_link::linked};
+
+  // Handler flow only, until it left.
+  bool has_begun = false;
+  bool is_stopping = false;
+  exit_reason reason{};
+
+  // What start leaves; published by the start_over envelope and by `flows`.
+  exit_reason start_reason{};
+
+  std::stop_source stop;  ///< blocking metas
+};
+
+}  // namespace sluice::inline v0::core

@@ -1,0 +1,94 @@
+#include "actor/node_core.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <string>
+
+#include "base/park.hpp"
+
+namespace sluice::inline v0::core {
+
+namespace {
+
+constexpr base::nanoseconds_t report_interval_ns = 1'000'000'000;
+
+}  // namespace
+
+const char* to_string(dead_letter why) noexcept {
+  switch (why) {
+    case dead_letter::unknown: return "unknown";
+    case dead_letter::full: return "full";
+    case dead_letter::stopping: return "stopping";
+    case dead_letter::stale: return "stale";
+    case dead_letter::receiver_ended: return "receiver_ended";
+    case dead_letter::unhandled: return "unhandled";
+    case dead_letter::cancelled: return "cancelled";
+  }
+  return "?";
+}
+
+void message_totals::add(const execution_counters& counters) noexcept {
+  // Relaxed: exact only at quiescence. Consumed first, then sent: never more consumed than sent.
+  handled += counters.handled.load(base::relaxed);
+  for (unsigned i = 0; i < dead_letter_kinds; ++i) dead[i] += counters.dead[i].load(base::relaxed);
+  envelopes_freed += counters.envelopes_freed.load(base::relaxed);
+  ended += counters.ended.load(base::relaxed);
+  sent += counters.sent.load(base::relaxed);
+  envelopes_made += counters.envelopes_made.load(base::relaxed);
+  spawned += counters.spawned.load(base::relaxed);
+}
+
+void node_core::attach(execution& by) {
+  const std::lock_guard lock{executions_guard_};
+  executions_.push_back(&by);
+}
+
+void node_core::detach(execution& by) noexcept {
+  slots.flush(by.free_slots);
+  const std::lock_guard lock{executions_guard_};
+  folded_.add(by.counters);
+  executions_.erase(std::remove(executions_.begin(), executions_.end(), &by), executions_.end());
+}
+
+message_totals node_core::totals() const {
+  const std::lock_guard lock{executions_guard_};
+  message_totals sums = folded_;
+  for (const execution* by : executions_) sums.add(by->counters);
+  return sums;
+}
+
+// One line a second at most; the counters have them all.
+void node_core::report_dead_letter(const envelope& dead, dead_letter why) noexcept {
+  if (!log) return;
+  if (dead.from_generation == 0) return;  // The runtime's own control messages.
+  if (why != dead_letter::unhandled && why != dead_letter::unknown) return;
+  const base::nanoseconds_t now = base::now_ns();
+  // Relaxed: a rate limit; a line more or less does not matter.
+  base::nanoseconds_t next = next_report_ns_.load(base::relaxed);
+  if (now < next || !next_report_ns_.compare_exchange_strong(next, now + report_interval_ns,
+                                                             base::relaxed, base::relaxed)) {
+    unreported_.fetch_add(1, base::relaxed);
+    return;
+  }
+  const std::uint64_t more = unreported_.exchange(0, base::relaxed);
+  std::string text = "dead letter: ";
+  text += to_string(why);
+  text += ", type ";
+  text += dead.type->name;
+  text += ", from slot " + std::to_string(dead.from_slot);
+  if (more != 0) text += " (and " + std::to_string(more) + " more since the last report)";
+  write_log(log_level::warning, text);
+}
+
+void node_core::write_log(log_level level, std::string_view text) const noexcept {
+  if (log) log(level, text);
+}
+
+void node_core::note_ended() noexcept {
+  if (phase() != node_phase::stopping) return;
+  // [NC1] release: what ended is counted; pairs NC2 (node stop).
+  ended_signal.fetch_add(1, base::release);
+  base::futex_wake(ended_signal, INT_MAX);
+}
+
+}  // namespace sluice::inline v0::core

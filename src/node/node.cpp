@@ -1,0 +1,204 @@
+#include <sluice/node.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "actor/activation.hpp"
+#include "actor/delayed_send.hpp"
+#include "actor/life.hpp"
+#include "actor/meta_flow.hpp"
+#include "base/assert.hpp"
+#include "mem/block_pool.hpp"
+#include "node/node_state.hpp"
+
+namespace sluice {
+inline namespace v0 {
+
+namespace {
+
+using core::node_phase;
+
+void log_to_stderr(log_severity severity, std::string_view text) {
+  if (severity < log_severity::warning) return;
+  std::fprintf(stderr, "sluice: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+sched::scheduler_hooks hooks_for(core::node_state& state) {
+  sched::scheduler_hooks hooks;
+  hooks.on_thread_start = [&state](sched::worker& on) {
+    auto& own = state.executions[on.index()];
+    own = std::make_unique<core::execution>(*state.core, &on, mem::this_thread_cache());
+    on.context = own.get();
+    core::set_current_execution(own.get());
+    state.core->attach(*own);
+  };
+  hooks.on_thread_end = [&state](sched::worker& on) {
+    auto& own = state.executions[on.index()];
+    core::bury_delayed(*own);
+    core::set_current_execution(nullptr);
+    state.core->detach(*own);
+  };
+  hooks.on_idle = [](sched::worker&) {
+    mem::this_thread_cache().flush();
+    return mem::pool().trim(64) == mem::trim_outcome::more;
+  };
+  return hooks;
+}
+
+std::vector<scheduler_statistics> statistics_of(sched::scheduler& scheduler) {
+  std::vector<scheduler_statistics> all;
+  for (std::size_t i = 0; i < scheduler.worker_count(); ++i) {
+    const sched::worker_statistics& own = scheduler.worker_at(i).statistics();
+    // Relaxed: counters.
+    all.push_back({own.activations.load(base::relaxed), own.steals.load(base::relaxed),
+                   own.parks.load(base::relaxed), own.sentinel_ticks.load(base::relaxed),
+                   own.rescued_by_timeout.load(base::relaxed)});
+  }
+  return all;
+}
+
+}  // namespace
+
+node::node(std::string name, node_options options)
+    : state_(std::make_unique<core::node_state>(std::move(name), std::move(options))) {
+  core::node_core& core = *state_->core;
+  core.id = core::gate::next_node_id();
+  core.way_in = &state_->way_in;
+  core.blocking = state_->blocking.get();
+  auto log = state_->options.log ? state_->options.log : &log_to_stderr;
+  core.log = [log = std::move(log)](core::log_level level, std::string_view text) {
+    log(static_cast<log_severity>(level), text);
+  };
+  state_->way_in.open(core);
+}
+
+node::~node() {
+  static_cast<void>(stop(std::chrono::seconds{1}));
+  state_->way_in.give_back();
+  // Relaxed: stop() has joined whoever counts.
+  if (state_->core->quarantined.load(base::relaxed) != 0) {
+    // On purpose: a start() that would not end may still return into these one day.
+    static_cast<void>(state_->core.release());
+    static_cast<void>(state_->blocking.release());
+  }
+}
+
+result<void> node::start() {
+  core::node_core& core = *state_->core;
+  if (core.phase() != node_phase::built) {
+    return error{error_code::already_started, 0, "node start"};
+  }
+  auto plans = core::plan_workers(state_->options, core, state_->start_text);
+  if (!plans) return plans.error();
+  core.budget.messages_max = std::max(1u, state_->options.activation_messages_max);
+  core.budget.ticks_max =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(1, state_->options.activation_time_max.count())) *
+      base::ticks_per_us();
+  state_->executions.resize(plans.value().size());
+  state_->scheduler = std::make_unique<sched::scheduler>(std::move(plans).value(), hooks_for(*state_));
+  core.scheduler = state_->scheduler.get();
+  if (auto started = state_->scheduler->start(); !started) {
+    state_->start_text = started.error().message();
+    state_->scheduler.reset();
+    core.scheduler = nullptr;
+    return started;
+  }
+  core.set_phase(node_phase::running);
+  core::foreign_access access{state_->way_in, core.id};
+  auto root = core::spawn_root(access.by());
+  SLUICE_ASSERT(root.has_value(), "the root process could not be made");
+  core.root = root.value();
+  return {};
+}
+
+stop_report node::stop(std::chrono::nanoseconds patience) {
+  core::node_core& core = *state_->core;
+  stop_report report;
+  if (core.phase() == node_phase::stopped) return report;
+  const core::execution* here = core::current_execution();
+  SLUICE_ASSERT(here == nullptr || &here->node != &core, "node::stop from inside a handler");
+  if (core.phase() == node_phase::running) {
+    core.set_phase(node_phase::stopping);
+    report.not_stopped = core::stop_everything(*state_, base::now_ns() + patience.count());
+  }
+  state_->way_in.close();
+  if (state_->scheduler) {
+    state_->scheduler->stop();
+    state_->last_statistics = statistics_of(*state_->scheduler);
+    state_->scheduler.reset();
+    core.scheduler = nullptr;
+  }
+  core.set_phase(node_phase::stopped);
+  return report;
+}
+
+result<pid> node::spawn_erased(const core::spawn_order& order) noexcept {
+  core::foreign_access access{state_->way_in, state_->core->id};
+  if (!access) return error{error_code::stopping, 0, "node spawn"};
+  if (state_->core->phase() == node_phase::built) {
+    return error{error_code::not_started, 0, "node spawn"};
+  }
+  return core::spawn_process(access.by(), order);
+}
+
+result<alias> node::spawn_meta_erased(const core::meta_order& order) noexcept {
+  core::foreign_access access{state_->way_in, state_->core->id};
+  if (!access) return error{error_code::stopping, 0, "node spawn_meta"};
+  core::node_core& core = *state_->core;
+  if (core.phase() == node_phase::built) {
+    return error{error_code::not_started, 0, "node spawn_meta"};
+  }
+  return core::spawn_meta(access.by(), order, *core.root,
+                          core.root->generation.load(base::acquire));
+}
+
+core::gate* node::way_in() const noexcept { return &state_->way_in; }
+
+pid node::find(std::string_view name) const noexcept { return state_->core->names.find(name); }
+const std::string& node::name() const noexcept { return state_->name; }
+std::string node::start_text() const { return state_->start_text; }
+
+message_statistics node::messages() const {
+  const core::message_totals totals = state_->core->totals();
+  message_statistics sums;
+  sums.sent = totals.sent;
+  sums.handled = totals.handled;
+  sums.rejected = totals.rejected();
+  sums.dropped = totals.dropped();
+  sums.queued = totals.outstanding();
+  sums.unknown = totals.dead[0];
+  sums.full = totals.dead[1];
+  sums.stopping = totals.dead[2];
+  sums.stale = totals.dead[3];
+  sums.receiver_ended = totals.dead[4];
+  sums.unhandled = totals.dead[5];
+  sums.cancelled = totals.dead[6];
+  const bool has_root = state_->core->phase() == node_phase::running ||
+                        state_->core->phase() == node_phase::stopping;
+  sums.alive = totals.spawned - totals.ended - (has_root ? 1 : 0);
+  return sums;
+}
+
+std::vector<scheduler_statistics> node::schedulers() const {
+  return state_->scheduler ? statistics_of(*state_->scheduler) : state_->last_statistics;
+}
+
+namespace core {
+
+namespace {
+
+struct root_process : actor<root_process> {};
+
+}  // namespace
+
+result<slot*> spawn_root(execution& by) noexcept {
+  auto made = order_and_spawn<root_process>(
+      spawn_order{}, [&by](const spawn_order& order) { return spawn_process(by, order); });
+  if (!made) return made.error();
+  return by.node.slots.find(made.value().slot);
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,53 @@
+// node_state: everything a node owns, in the order in which it must go.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sluice/node.hpp>
+
+#include "actor/blocking_threads.hpp"
+#include "actor/node_core.hpp"
+#include "actor/rundown.hpp"
+#include "sched/scheduler.hpp"
+
+namespace sluice {
+inline namespace v0 {
+namespace core {
+
+struct node_state {
+  node_state(std::string name_, node_options options_)
+      : name(std::move(name_)),
+        options(std::move(options_)),
+        way_in(gate::acquire()),
+        core(std::make_unique<node_core>(options.processes_max)),
+        blocking(std::make_unique<blocking_threads>(*core)) {}
+
+  std::string name;
+  node_options options;
+  std::string start_text;
+  gate& way_in;
+  // Left to quarantined metas on purpose when there are any (see ~node).
+  std::unique_ptr<node_core> core;
+  std::unique_ptr<blocking_threads> blocking;
+  std::unique_ptr<sched::scheduler> scheduler;
+  std::vector<std::unique_ptr<execution>> executions;  // one a worker, made on its thread
+  std::vector<scheduler_statistics> last_statistics;   // kept when the threads are gone
+};
+
+/// Builds the workers' plans (threads, pins, drivers); appends what was accepted to `text`.
+[[nodiscard]] result<std::vector<sched::worker_plan>> plan_workers(const node_options& options,
+                                                                   node_core& core,
+                                                                   std::string& text);
+
+/// The root process: parent of what the node itself spawns.
+[[nodiscard]] result<slot*> spawn_root(execution& by) noexcept;
+
+/// The stages of stop (DESIGN §5 rule 10). Foreign thread, all workers alive; names who is left.
+[[nodiscard]] std::vector<std::string> stop_everything(node_state& state,
+                                                       base::nanoseconds_t deadline_ns);
+
+}  // namespace core
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,105 @@
+// From node_options to threads, pins and drivers, and the text that says so.
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "base/cpu_topology.hpp"
+#include "io/uring_driver.hpp"
+#include "node/node_state.hpp"
+#include "sched/park_driver.hpp"
+
+namespace sluice {
+inline namespace v0 {
+namespace core {
+
+namespace {
+
+constexpr std::uint32_t schedulers_limit = 1024;
+
+std::vector<int> cores_for(const node_options& options, const std::vector<int>& allowed,
+                           std::size_t index, bool owns_ring) {
+  switch (options.pin) {
+    case pinning::never: return {};
+    case pinning::list:
+      if (options.pin_list.empty()) return {};
+      return {options.pin_list[index % options.pin_list.size()]};
+    case pinning::cores: return {allowed[index % allowed.size()]};
+    case pinning::none: break;
+  }
+  return owns_ring ? std::vector<int>{base::next_pin_core(allowed)} : std::vector<int>{};
+}
+
+result<std::unique_ptr<sched::driver>> make_ring(const node_options& options, std::string& said) {
+  io::uring_options ring;
+  ring.sq_entries = options.ring_entries;
+  ring.cq_entries = options.ring_completions;
+  ring.buffer_count = options.ring_buffers;
+  ring.buffer_bytes = options.ring_buffer_bytes;
+  auto made = io::uring_driver::create(ring);
+  if (!made) {
+    said = io::explain_unavailable(made.error());
+    return made.error();
+  }
+  said = made.value()->describe();
+  return std::unique_ptr<sched::driver>{std::move(made).value()};
+}
+
+std::string pin_text(const std::vector<sched::worker_plan>& plans) {
+  std::string text;
+  for (const auto& plan : plans) {
+    text += text.empty() ? "" : ",";
+    text += plan.cores.empty() ? "-" : std::to_string(plan.cores.front());
+  }
+  return text;
+}
+
+}  // namespace
+
+result<std::vector<sched::worker_plan>> plan_workers(const node_options& options, node_core& core,
+                                                     std::string& text) {
+  const std::uint32_t schedulers = options.schedulers != 0
+                                       ? options.schedulers
+                                       : static_cast<std::uint32_t>(base::default_scheduler_count());
+  if (schedulers > schedulers_limit || options.io_threads > schedulers_limit) {
+    return error{error_code::bad_argument, 0, "node_options: more than 1024 threads"};
+  }
+  const std::vector<int> allowed = base::allowed_cores();
+  const std::uint32_t io_threads = options.io ? options.io_threads : 0;
+  std::vector<sched::worker_plan> plans;
+  std::string ring_text = "none";
+  for (std::uint32_t index = 0; index < schedulers + io_threads; ++index) {
+    sched::worker_plan plan;
+    plan.runs_processes = index < schedulers;
+    const bool owns_ring = options.io && (plan.runs_processes == (io_threads == 0));
+    plan.thread_name = (plan.runs_processes ? "sluice-s" : "sluice-io") +
+                       std::to_string(plan.runs_processes ? index : index - schedulers);
+    plan.cores = cores_for(options, allowed, index, owns_ring);
+    if (owns_ring) {
+      auto ring = make_ring(options, ring_text);
+      if (!ring) {
+        text = ring_text;
+        return ring.error();
+      }
+      plan.parking = std::move(ring).value();
+    } else {
+      plan.parking = std::make_unique<sched::park_driver>();
+    }
+    plans.push_back(std::move(plan));
+  }
+  core.ring_worker_first = io_threads == 0 ? 0 : schedulers;
+  core.ring_worker_count = !options.io ? 0 : io_threads == 0 ? schedulers : io_threads;
+  utsname system{};
+  ::uname(&system);
+  text = std::string{"kernel "} + system.release + "; schedulers " + std::to_string(schedulers) +
+         " (asked " + (options.schedulers == 0 ? "auto" : std::to_string(options.schedulers)) +
+         "); io threads " + std::to_string(io_threads) +
+         (options.io && io_threads == 0 ? " (a ring in every scheduler)" : "") + "; pins " +
+         pin_text(plans) + "; driver " + ring_text;
+  return plans;
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace sluice

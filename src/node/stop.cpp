@@ -1,0 +1,104 @@
+// The stages of a node's end: stop accepting, drain, exit, kill.
+#include <algorithm>
+#include <string>
+
+#include "actor/life.hpp"
+#include "actor/meta_state.hpp"
+#include "base/park.hpp"
+#include "node/node_state.hpp"
+
+namespace sluice {
+inline namespace v0 {
+namespace core {
+
+namespace {
+
+constexpr base::nanoseconds_t look_again_ns = 5'000'000;
+
+std::uint64_t alive(const node_state& state) {
+  const message_totals totals = state.core->totals();
+  return totals.spawned - totals.ended;
+}
+
+// Sleeps until something ended or the deadline passed; also looks by itself now and then, since a
+// count may be behind its signal.
+void wait_for_an_end(node_core& core, base::nanoseconds_t deadline_ns) {
+  // [NC2] acquire: what ended is counted; pairs NC1 (note_ended).
+  const std::uint32_t seen = core.ended_signal.load(base::acquire);
+  base::futex_wait(core.ended_signal, seen, std::min(deadline_ns, base::now_ns() + look_again_ns));
+}
+
+template <class Wanted>
+void ask_to_exit(node_state& state, execution& by, const exit_reason& reason, Wanted&& wanted) {
+  state.core->slots.for_each([&](slot& each) {
+    if (each.kind == slot_kind::free || &each == state.core->root) return;
+    if (!wanted(each)) return;
+    // A slot that changed hands meanwhile gets an exit for a past generation: dropped by it.
+    send_exit(by, each.index, each.generation.load(base::acquire), reason);
+  });
+}
+
+// Nothing runs that was asked to end, and no message moves.
+void wait_until_quiet(node_state& state, base::nanoseconds_t deadline_ns) {
+  std::uint64_t handled_before = UINT64_MAX;
+  while (base::now_ns() < deadline_ns) {
+    const message_totals totals = state.core->totals();
+    if (totals.outstanding() == 0) return;
+    if (totals.handled == handled_before) return;  // What is queued waits for nothing we know.
+    handled_before = totals.handled;
+    wait_for_an_end(*state.core, deadline_ns);
+  }
+}
+
+void wait_until_alive_is(node_state& state, std::uint64_t count, base::nanoseconds_t deadline_ns) {
+  while (alive(state) > count && base::now_ns() < deadline_ns) {
+    wait_for_an_end(*state.core, deadline_ns);
+  }
+}
+
+std::string describe(const slot& each) {
+  std::string text{each.what != nullptr ? each.what->name : "?"};
+  text += each.meta != nullptr ? " (meta, slot " : " (process, slot ";
+  return text + std::to_string(each.index) + ")";
+}
+
+}  // namespace
+
+std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t deadline_ns) {
+  node_core& core = *state.core;
+  foreign_access access{state.way_in, core.id};
+  execution& by = access.by();
+  const base::nanoseconds_t begin = base::now_ns();
+  const base::nanoseconds_t patience = std::max<base::nanoseconds_t>(deadline_ns - begin, 0);
+
+  // 1. Stop accepting. 2. Drain: connections flush and close, mailboxes empty.
+  ask_to_exit(state, by, exit_reason::shutdown(),
+              [](const slot& each) { return each.meta != nullptr; });
+  wait_until_quiet(state, begin + patience / 2);
+  // 3. Everybody exits.
+  ask_to_exit(state, by, exit_reason::shutdown(), [](const slot&) { return true; });
+  wait_until_alive_is(state, 1, begin + patience * 3 / 4);
+  // 4. What is left: killed, between two messages.
+  if (alive(state) > 1) {
+    ask_to_exit(state, by, exit_reason::killed(), [](const slot&) { return true; });
+  }
+  wait_until_alive_is(state, 1, deadline_ns);
+  // The root last: its sweep frees the metas that ended before it.
+  send_exit(by, core.root->index, core.root->generation.load(base::acquire),
+            exit_reason::shutdown());
+  wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + 100'000'000));
+
+  std::vector<std::string> left = state.blocking->wait_all(deadline_ns);
+  if (alive(state) != 0) {
+    core.slots.for_each([&](const slot& each) {
+      if (each.kind != slot_kind::free && each.kind != slot_kind::blocking_meta) {
+        left.push_back(describe(each));
+      }
+    });
+  }
+  return left;
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace sluice
