@@ -72,7 +72,7 @@ class participant {
   /// Sends `message` to a pid, alias, address or handle. Order is kept per receiver and priority.
   /// Never throws, never blocks.
   template <message M>
-  send_outcome send(const address& to, M message, priority lane = priority::main) noexcept {
+  send_outcome send(address to, M message, priority lane = priority::main) noexcept {
     return core::send_from(*self_, core::message_type_of<M>, to, std::move(message), lane);
   }
   template <class A, class Address, message M>
@@ -96,7 +96,7 @@ class participant {
 
   /// Sends `message` after `delay`, never earlier. The handle cancels it.
   template <message M>
-  timer send_after(std::chrono::nanoseconds delay, const address& to, M message,
+  timer send_after(std::chrono::nanoseconds delay, address to, M message,
                    priority lane = priority::main) noexcept {
     const core::outgoing out = core::open_envelope(
         *self_, core::block_class_for(core::payload_offset<M>() + sizeof(M)),
@@ -119,7 +119,7 @@ class participant {
     core::want_exit(*self_, std::move(reason));
   }
   /// Asks another one to end.
-  send_outcome exit(const address& who, exit_reason reason) noexcept {
+  send_outcome exit(address who, exit_reason reason) noexcept {
     return core::exit_from(*self_, who, std::move(reason));
   }
 

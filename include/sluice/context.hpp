@@ -31,16 +31,16 @@ struct outgoing {
 
 // -- from inside: `self` is the slot of the actor or meta whose flow this is
 [[nodiscard]] outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexcept;
-send_outcome post(slot& self, envelope* carried, const address& to, priority lane) noexcept;
+send_outcome post(slot& self, envelope* carried, address to, priority lane) noexcept;
 send_outcome post_named(slot& self, envelope* carried, std::string_view name,
                         priority lane) noexcept;
-[[nodiscard]] timer post_later(slot& self, envelope* carried, const address& to, priority lane,
+[[nodiscard]] timer post_later(slot& self, envelope* carried, address to, priority lane,
                                std::chrono::nanoseconds delay) noexcept;
 [[nodiscard]] result<pid> spawn_from(slot& self, const spawn_order& order) noexcept;
 [[nodiscard]] result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept;
 [[nodiscard]] result<void> register_name(slot& self, std::string_view name) noexcept;
 void want_exit(slot& self, exit_reason reason) noexcept;
-send_outcome exit_from(slot& self, const address& to, exit_reason reason) noexcept;
+send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept;
 [[nodiscard]] address sender_of(const slot& self) noexcept;
 [[nodiscard]] pid pid_of(const slot& self) noexcept;
 [[nodiscard]] alias alias_of(const slot& self) noexcept;
@@ -51,8 +51,8 @@ send_outcome exit_from(slot& self, const address& to, exit_reason reason) noexce
 // -- from anywhere: through the gate of a node, which outlives it
 [[nodiscard]] outgoing open_envelope(gate* node, std::uint32_t node_id, std::uint8_t block,
                                      std::size_t bytes) noexcept;
-send_outcome post(gate* node, envelope* carried, const address& to, priority lane) noexcept;
-send_outcome exit_through(gate* node, const address& to, exit_reason reason) noexcept;
+send_outcome post(gate* node, envelope* carried, address to, priority lane) noexcept;
+send_outcome exit_through(gate* node, address to, exit_reason reason) noexcept;
 
 /// Builds `message` in an envelope described by `type` and hands it to `post_it`.
 template <class M, class Open, class Post>
@@ -68,7 +68,7 @@ send_outcome carry(const message_type& type, M&& message, Open&& open, Post&& po
 }
 
 template <message M>
-send_outcome send_from(slot& self, const message_type& type, const address& to, M&& message,
+send_outcome send_from(slot& self, const message_type& type, address to, M&& message,
                        priority lane) noexcept {
   return carry(
       type, std::move(message),
@@ -77,7 +77,7 @@ send_outcome send_from(slot& self, const message_type& type, const address& to, 
 }
 
 template <message M>
-send_outcome send_through(gate* node, const message_type& type, const address& to, M&& message,
+send_outcome send_through(gate* node, const message_type& type, address to, M&& message,
                           priority lane) noexcept {
   return carry(
       type, std::move(message),

@@ -25,7 +25,8 @@ inline constexpr message_type bound_message_type_of{
     &invoke_handler<A, M>,
     type_name<M>(),
     name_hash(type_name<M>()),
-    payload_offset<M>()};
+    payload_offset<M>(),
+    nullptr};
 
 }  // namespace core
 

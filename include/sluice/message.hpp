@@ -38,7 +38,10 @@ namespace core {
 
 struct envelope;
 struct behaviour;
+struct slot;
 using invoke_function = void (*)(void* object, envelope& carried);
+/// `self` is the receiver's slot, for sends in its name.
+using unhandled_function = void (*)(slot& self, envelope& carried);
 
 /// The descriptor of a message type, or of one bound to the handler of one actor type.
 struct message_type {
@@ -49,6 +52,7 @@ struct message_type {
   std::string_view name;           ///< as the compiler spells it; for logs
   std::uint32_t hash;              ///< of the name; places it in dispatch tables
   std::uint32_t payload_offset;    ///< from the start of the envelope
+  unhandled_function when_unhandled;  ///< null: unhandled is unhandled
 };
 
 /// The header in front of every message. Layout is fixed: header 40 bytes, payload at 40 or, for
@@ -113,6 +117,11 @@ template <class M>
   return (static_cast<std::uint32_t>(sizeof(envelope)) + align - 1) / align * align;
 }
 
+/// What happens to an M whose receiver has no handler for it, instead of being counted as unhandled.
+/// Set for the library's own messages only (beside the type, before its first use).
+template <class M>
+inline constexpr unhandled_function unhandled_action = nullptr;
+
 /// The one descriptor of M in the program; its address is the type's identity.
 template <class M>
 inline constexpr message_type message_type_of{
@@ -122,7 +131,8 @@ inline constexpr message_type message_type_of{
     nullptr,
     type_name<M>(),
     name_hash(type_name<M>()),
-    payload_offset<M>()};
+    payload_offset<M>(),
+    unhandled_action<M>};
 
 }  // namespace core
 

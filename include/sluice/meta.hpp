@@ -118,7 +118,8 @@ template <class M>
 struct behaviour_of<M> {
   static constexpr core::meta_behaviour value{core::meta_base_behaviour<M>(),
                                               core::meta_flow::blocking,
-                                              &core::run_blocking_start<M>, nullptr, nullptr};
+                                              &core::run_blocking_start<M>, nullptr, nullptr,
+                                              nullptr};
 };
 
 namespace core {

@@ -25,6 +25,10 @@ struct meta_behaviour : behaviour {
   void (*begin)(void* object, meta_state& state);
   /// I/O: the meta is asked to stop: everything in flight is to be cancelled.
   void (*stop)(void* object, const exit_reason& reason);
+  /// I/O, may be null: the meta is asked to end for any reason but `killed`, perhaps for the second
+  /// time. True: it will by itself, by the end of its start flow, and handles mail until then. False:
+  /// it is stopped now.
+  bool (*drain)(void* object, const exit_reason& reason);
 };
 
 }  // namespace core

@@ -143,11 +143,11 @@ class node {
   }
 
   template <message M>
-  send_outcome send(const address& to, M message, priority lane = priority::main) noexcept {
+  send_outcome send(address to, M message, priority lane = priority::main) noexcept {
     return core::send_through(way_in(), core::message_type_of<M>, to, std::move(message), lane);
   }
   /// Asks a process or meta to end.
-  send_outcome exit(const address& who, exit_reason reason = exit_reason::shutdown()) noexcept {
+  send_outcome exit(address who, exit_reason reason = exit_reason::shutdown()) noexcept {
     return core::exit_through(way_in(), who, std::move(reason));
   }
   [[nodiscard]] pid find(std::string_view name) const noexcept;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actor/delivery.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
@@ -48,48 +49,12 @@ void absorb_new_mail(slot& self) noexcept {
   if (envelope* newest = self.box.take()) self.mail.absorb(newest);
 }
 
-// Handles mail until there is none, the budget is used up, or the owner is to end.
-loop_end run_messages(execution& by, slot& self) noexcept {
-  budget left{by.node.budget};
-  std::uint32_t credits = 0;
-  const auto settle_credits = [&] {
-    // Relaxed: a count; returned once a batch (PROTOCOLS 21).
-    if (credits != 0) self.bounded_count.fetch_sub(std::exchange(credits, 0), base::relaxed);
-  };
-  bool is_over = false;
-  absorb_new_mail(self);
-  while (true) {
-    envelope* const next = self.mail.pop(++by.turn);
-    if (next == nullptr) {
-      settle_credits();
-      self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
-      by.running = nullptr;
-      if (self.box.try_park()) return loop_end::parked;  // A1, A2
-      if (is_over) return loop_end::yielded;
-      take_ownership(by, self);
-      absorb_new_mail(self);
-      continue;
-    }
-    credits += next->lane >> 7;
-    if (handle_message(by, self, next) == handled::wants_end) {
-      settle_credits();
-      return loop_end::wants_end;
-    }
-    is_over = is_over || left.is_used_up();
-    if (is_over && !self.mail.is_empty()) {
-      settle_credits();
-      self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
-      by.running = nullptr;
-      return loop_end::yielded;
-    }
-  }
-}
-
 // Messages of the runtime. False: not one of them.
 bool handle_system_message(execution& by, slot& self, envelope& carried) noexcept {
   const message_type* const type = carried.type->identity;
   if (type == &message_type_of<exit_request>) {
     auto& request = *static_cast<exit_request*>(carried.payload());
+    if (self.meta != nullptr && ends_by_itself(self, request.reason)) return true;
     by.ending = std::move(request.reason);
     self.exit_wanted = 1;
     return true;
@@ -105,30 +70,36 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) noexcep
   return false;
 }
 
-// Finds the handler and calls it. False: there is none.
-bool dispatch(execution& by, slot& self, envelope& carried) {
-  const message_type& type = *carried.type;
-  if (type.bound_to == self.what) {
-    type.invoke(self.object, carried);
-    return true;
-  }
-  if (const invoke_function handler = find_handler(*self.what, *type.identity)) {
-    handler(self.object, carried);
-    return true;
-  }
+// A message for which the behaviour has no handler of its own. False: nobody took it.
+[[gnu::noinline]] bool dispatch_unlisted(execution& by, slot& self, envelope& carried) {
   if (handle_system_message(by, self, carried)) return true;
+  if (const unhandled_function action = carried.type->identity->when_unhandled) {
+    action(self, carried);
+    return true;
+  }
   if (self.what->catch_all == nullptr) return false;
   self.what->catch_all(self.object, carried);
   return true;
 }
 
-}  // namespace
+// Finds the handler and calls it. False: there is none.
+[[gnu::always_inline]] inline bool dispatch(execution& by, slot& self, envelope& carried) {
+  const message_type& type = *carried.type;
+  invoke_function handler = type.invoke;
+  if (type.bound_to != self.what) {
+    handler = find_handler(*self.what, *type.identity);
+    if (handler == nullptr) [[unlikely]] return dispatch_unlisted(by, self, carried);
+  }
+  handler(self.object, carried);
+  return true;
+}
 
-handled handle_message(execution& by, slot& self, envelope* carried) noexcept {
+// Handles one message that `by` owns, and frees it. True: the owner is to end, by.ending says why.
+[[gnu::always_inline]] inline bool handle_message(execution& by, slot& self, envelope* carried) noexcept {
   // Relaxed: the owner reads its own generation.
   if (carried->to_generation != self.generation.load(base::relaxed)) [[unlikely]] {
     by.bury(carried, dead_letter::stale);  // S4
-    return handled::done;
+    return false;
   }
   by.current = carried;
   bool is_handled = false;
@@ -151,8 +122,69 @@ handled handle_message(execution& by, slot& self, envelope* carried) noexcept {
   } else {
     by.bury(carried, dead_letter::unhandled);
   }
-  return self.exit_wanted == 0 ? handled::done : handled::wants_end;
+  return self.exit_wanted != 0;
 }
+
+// Relaxed: a count; credits go back once a batch (PROTOCOLS 21).
+void return_credits(slot& self, std::uint32_t& credits) noexcept {
+  if (credits != 0) self.bounded_count.fetch_sub(std::exchange(credits, 0), base::relaxed);
+}
+
+// Gives the right to run back: true, and the slot is another's (A1), or false: there is new mail.
+bool try_leave(execution& by, slot& self) noexcept {
+  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+  by.running = nullptr;
+  return self.box.try_park();  // A2
+}
+
+// Handles mail until there is none, the budget is used up, or the owner is to end.
+[[gnu::noinline]] loop_end run_backlog(execution& by, slot& self) noexcept {
+  std::uint32_t credits = 0;
+  budget left{by.node.budget};
+  bool is_over = false;
+  while (true) {
+    envelope* const next = self.mail.pop(++by.turn);
+    if (next == nullptr) {
+      return_credits(self, credits);
+      if (try_leave(by, self)) return loop_end::parked;
+      if (is_over) return loop_end::yielded;
+      take_ownership(by, self);
+      absorb_new_mail(self);
+      continue;
+    }
+    credits += next->lane >> 7;
+    if (handle_message(by, self, next)) [[unlikely]] {
+      return_credits(self, credits);
+      return loop_end::wants_end;
+    }
+    is_over = is_over || left.is_used_up();
+    if (is_over && !self.mail.is_empty()) {
+      return_credits(self, credits);
+      self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+      by.running = nullptr;
+      return loop_end::yielded;
+    }
+  }
+}
+
+// The same; a lone message, the common case, goes without lists.
+[[gnu::always_inline]] inline loop_end run_messages(execution& by, slot& self) noexcept {
+  envelope* const newest = self.box.take();
+  if (newest == nullptr) return run_backlog(by, self);
+  if (newest->older != nullptr || newest->next != newest || !self.mail.is_empty()) {
+    self.mail.absorb(newest);
+    return run_backlog(by, self);
+  }
+  std::uint32_t credits = newest->lane >> 7;
+  const bool wants_end = handle_message(by, self, newest);
+  return_credits(self, credits);
+  if (wants_end) [[unlikely]] return loop_end::wants_end;
+  if (try_leave(by, self)) [[likely]] return loop_end::parked;
+  take_ownership(by, self);
+  return run_backlog(by, self);
+}
+
+}  // namespace
 
 void run_process(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);

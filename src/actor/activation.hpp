@@ -19,11 +19,6 @@ namespace sluice::inline v0::core {
 void run_process(sched::work* job, sched::worker& on);
 void run_meta(sched::work* job, sched::worker& on);
 
-enum class handled : std::uint8_t { done, wants_end };
-
-/// Handles one message of `self`, which `by` owns; frees it. `wants_end`: by.ending says why.
-[[nodiscard]] handled handle_message(execution& by, slot& self, envelope* carried) noexcept;
-
 [[nodiscard]] inline slot& slot_of(sched::work* job) noexcept {
   return *reinterpret_cast<slot*>(reinterpret_cast<std::byte*>(job) - offsetof(slot, job));
 }

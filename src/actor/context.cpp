@@ -3,6 +3,7 @@
 
 #include "actor/activation.hpp"
 #include "actor/delayed_send.hpp"
+#include "actor/delivery.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
@@ -81,8 +82,8 @@ send_outcome refuse_foreign(execution& by, envelope* carried) noexcept {
   return send_outcome::unknown;
 }
 
-send_outcome deliver_to(execution& by, envelope* carried, const address& to,
-                        priority lane) noexcept {
+[[gnu::always_inline]] inline send_outcome deliver_to(execution& by, envelope* carried, address to,
+                                                      priority lane) noexcept {
   if (to.node != by.node.id) [[unlikely]] return refuse_foreign(by, carried);
   return by.deliver(carried, to.slot, to.generation, lane);
 }
@@ -100,7 +101,7 @@ outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexce
   return opened(from.by(), block, bytes);
 }
 
-send_outcome post(slot& self, envelope* carried, const address& to, priority lane) noexcept {
+send_outcome post(slot& self, envelope* carried, address to, priority lane) noexcept {
   if (self.kind != slot_kind::blocking_meta) [[likely]] {
     sign(*carried, self);
     execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
@@ -122,7 +123,7 @@ send_outcome post_named(slot& self, envelope* carried, std::string_view name,
   return post(self, carried, find_name(self, name), lane);
 }
 
-timer post_later(slot& self, envelope* carried, const address& to, priority lane,
+timer post_later(slot& self, envelope* carried, address to, priority lane,
                  std::chrono::nanoseconds delay) noexcept {
   caller from{self};
   sign(*carried, self);
@@ -155,7 +156,8 @@ result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept {
                                          : self.generation.load(base::relaxed);  // The owner.
     return spawn_meta(by, order, self, generation);
   }
-  return spawn_meta(by, order, *by.node.slots.find(self.parent_slot), self.parent_generation);
+  return spawn_meta(by, order, *by.node.slots.find(self.meta->parent_slot),
+                    self.meta->parent_generation);
 }
 
 result<void> register_name(slot& self, std::string_view name) noexcept {
@@ -184,7 +186,7 @@ void want_exit(slot& self, exit_reason reason) noexcept {
   self.exit_wanted = 1;
 }
 
-send_outcome exit_from(slot& self, const address& to, exit_reason reason) noexcept {
+send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept {
   caller from{self};
   if (!from) return send_outcome::stopping;
   if (to.node != from.by().node.id) return send_outcome::unknown;
@@ -192,8 +194,9 @@ send_outcome exit_from(slot& self, const address& to, exit_reason reason) noexce
 }
 
 address sender_of(const slot& self) noexcept {
-  execution* const by = current_execution();
-  if (by == nullptr || by->running != &self || by->current == nullptr) return {};
+  // Relaxed: the caller is the owner. In start() of a blocking meta nothing is being handled.
+  const execution* const by = self.running_on.load(base::relaxed);
+  if (by == nullptr || by->current == nullptr) return {};
   const envelope& now = *by->current;
   if (now.from_generation == 0) return {};
   if ((now.block & block_from_meta) != 0) {
@@ -218,7 +221,7 @@ alias alias_of(const slot& self) noexcept {
 
 pid parent_of(const slot& self) noexcept {
   const alias own = alias_of(self);
-  return {own.node, self.parent_slot, self.parent_generation};
+  return {own.node, self.meta->parent_slot, self.meta->parent_generation};
 }
 
 pid find_name(slot& self, std::string_view name) noexcept {
@@ -242,7 +245,7 @@ outgoing open_envelope(gate* node, std::uint32_t node_id, std::uint8_t block,
   return opened(access.by(), block, bytes);
 }
 
-send_outcome post(gate* node, envelope* carried, const address& to, priority lane) noexcept {
+send_outcome post(gate* node, envelope* carried, address to, priority lane) noexcept {
   foreign_access access{*node, to.node};
   if (!access) {
     // The node went between the two calls: only the block is left to give back.
@@ -264,7 +267,7 @@ send_outcome post(gate* node, envelope* carried, const address& to, priority lan
   return deliver_to(by, carried, to, lane);
 }
 
-send_outcome exit_through(gate* node, const address& to, exit_reason reason) noexcept {
+send_outcome exit_through(gate* node, address to, exit_reason reason) noexcept {
   if (node == nullptr) return send_outcome::unknown;
   foreign_access access{*node, to.node};
   if (!access) return send_outcome::stopping;

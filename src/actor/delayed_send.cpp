@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "actor/delivery.hpp"
 #include "actor/node_core.hpp"
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"

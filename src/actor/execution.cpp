@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "actor/delivery.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "base/assert.hpp"
@@ -19,22 +20,10 @@ void count(execution_counters::counter& counter, std::uint64_t amount = 1) noexc
   base::add_single_writer(counter, amount);
 }
 
-constexpr bool is_control_lane(priority lane) noexcept { return lane <= priority::system; }
-
 }  // namespace
 
 execution* current_execution() noexcept { return this_thread_execution; }
 void set_current_execution(execution* now) noexcept { this_thread_execution = now; }
-
-envelope* execution::make_envelope(std::uint8_t block, std::size_t bytes) noexcept {
-  void* memory = block == block_on_heap ? ::operator new(bytes, std::align_val_t{64}, std::nothrow)
-                                        : blocks.allocate(block);
-  if (memory == nullptr) return nullptr;
-  count(counters.envelopes_made);
-  auto* made = new (memory) envelope;
-  made->block = block;
-  return made;
-}
 
 envelope* execution::make_urgent_envelope(std::uint8_t block, std::size_t bytes) noexcept {
   void* memory = block == block_on_heap ? nullptr : blocks.allocate_urgent(block);
@@ -49,62 +38,18 @@ envelope* execution::make_urgent_envelope(std::uint8_t block, std::size_t bytes)
   return made;
 }
 
-void execution::free_envelope(envelope* done) noexcept {
-  if (done->type->destroy != nullptr) done->type->destroy(done->payload());
-  const auto block = static_cast<std::uint8_t>(done->block & ~block_from_meta);
-  if (block == block_on_heap) {
-    ::operator delete(done, std::align_val_t{64});
-  } else {
-    blocks.free(done, block);
+bool execution::take_credit(slot& to, envelope* last) noexcept {
+  // Relaxed: a count, early or late by the number of concurrent senders (PROTOCOLS 21).
+  if (to.bounded_count.fetch_add(1, base::relaxed) >= to.bounded_max) {
+    to.bounded_count.fetch_sub(1, base::relaxed);
+    return false;
   }
-  count(counters.envelopes_freed);
+  last->lane |= lane_has_credit;  // Bounded receivers get no chains: this is one message.
+  return true;
 }
 
-send_outcome execution::deliver_counted(envelope* carried, std::uint32_t to_slot,
-                                        std::uint32_t to_generation, priority lane) noexcept {
-  carried->next = carried;
-  carried->to_generation = to_generation;
-  carried->lane = static_cast<std::uint8_t>(lane);
-  slot* const to = node.slots.find(to_slot);
-  // [EX1] acquire: a generation that matches means a tenant that was opened; pairs LF1 (spawn, end).
-  if (to == nullptr || to->generation.load(base::acquire) != to_generation) [[unlikely]] {
-    return reject(carried, dead_letter::unknown);
-  }
-  if (chain_target_ == to && chain_generation_ == to_generation && chain_lane_ == lane &&
-      to->bounded_max == 0) {
-    if (chain_last_ != nullptr) {
-      carried->next = chain_last_->next;
-      chain_last_->next = carried;
-    }
-    chain_last_ = carried;
-    if (++chain_count_ == chain_max) publish_chain();
-    return send_outcome::accepted;
-  }
-  if (worker != nullptr) {
-    flush_chain();
-    chain_target_ = to;
-    chain_generation_ = to_generation;
-    chain_lane_ = lane;
-  }
-  return push(*to, carried, is_control_lane(lane));
-}
-
-send_outcome execution::push(slot& to, envelope* last, bool is_control) noexcept {
-  if (to.bounded_max != 0 && !is_control) {
-    // Relaxed: a count, early or late by the number of concurrent senders (PROTOCOLS 21).
-    if (to.bounded_count.fetch_add(1, base::relaxed) >= to.bounded_max) {
-      to.bounded_count.fetch_sub(1, base::relaxed);
-      return reject(last, dead_letter::full);
-    }
-    last->lane |= lane_has_credit;  // Bounded receivers get no chains: this is one message.
-  }
-  switch (to.box.push(last, is_control)) {
-    case push_outcome::queued: return send_outcome::accepted;
-    case push_outcome::schedule: schedule(to); return send_outcome::accepted;  // X3
-    case push_outcome::closed: break;
-  }
+send_outcome execution::push_refused(slot& to, envelope* last) noexcept {
   if ((last->lane & lane_has_credit) != 0) to.bounded_count.fetch_sub(1, base::relaxed);
-  if (last->next == last) return reject(last, dead_letter::unknown);
   last->older = nullptr;
   bury_take(last, dead_letter::unknown);
   return send_outcome::unknown;
@@ -117,7 +62,7 @@ void execution::publish_chain() noexcept {
   push(*chain_target_, last, is_control_lane(chain_lane_));
 }
 
-void execution::schedule(slot& ready) noexcept {
+void execution::schedule_elsewhere(slot& ready) noexcept {
   if (ready.kind == slot_kind::io_meta) {
     sched::worker& home = *ready.meta->home;
     if (&home == worker) {
@@ -125,10 +70,6 @@ void execution::schedule(slot& ready) noexcept {
     } else {
       home.post(&ready.job);
     }
-    return;
-  }
-  if (worker != nullptr) {
-    worker->schedule(&ready.job);
   } else {
     node.scheduler->inject(&ready.job);
   }

@@ -2,7 +2,7 @@
 //
 // Every scheduler has one, every blocking meta's thread has one, and a foreign thread gets one per
 // node it talks to. A send needs nothing else: blocks, the chain being built, counters.
-// Who: its own thread only; the counters may be read by anyone.
+// Who: its own thread only; the counters may be read by anyone. The hot part is in delivery.hpp.
 // Rules:
 //   X1 A message is counted as sent before it is pushed, and as handled, dropped or rejected after.
 //   X2 A chain (second and later sends in a row to one receiver on one lane) is published when the
@@ -96,6 +96,8 @@ class execution {
     if (chain_last_ != nullptr) publish_chain();
     chain_target_ = nullptr;
   }
+  /// Whether sends since the last flush may still be chained: end_run_of_sends() is owed.
+  [[nodiscard]] bool has_run_of_sends() const noexcept { return chain_target_ != nullptr; }
   /// At the end of a handler.
   void end_run_of_sends() noexcept {
     if (chain_target_ != nullptr) flush_chain();
@@ -111,6 +113,9 @@ class execution {
 
  private:
   send_outcome push(slot& to, envelope* last, bool is_control) noexcept;
+  [[gnu::cold]] send_outcome push_refused(slot& to, envelope* last) noexcept;
+  [[nodiscard]] bool take_credit(slot& to, envelope* last) noexcept;
+  [[gnu::noinline]] void schedule_elsewhere(slot& ready) noexcept;
   void publish_chain() noexcept;
   send_outcome reject(envelope* carried, dead_letter why) noexcept;
 

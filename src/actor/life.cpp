@@ -1,3 +1,4 @@
+#include "actor/delivery.hpp"
 #include "actor/life.hpp"
 
 #include <algorithm>
@@ -307,8 +308,8 @@ void prune_dead_children(execution& by, slot& parent) noexcept {
 void child_ended(execution& by, meta_state& child) noexcept {
   slot& self = child.self;
   node_core& node = by.node;
-  slot* const parent = node.slots.find(self.parent_slot);
-  const std::uint32_t parent_generation = self.parent_generation;
+  slot* const parent = node.slots.find(child.parent_slot);
+  const std::uint32_t parent_generation = child.parent_generation;
   // [LF5] acq_rel: everything of the child before; decides who frees it; pairs LF4, LF7.
   if (child.link.exchange(child_link::dead, base::acq_rel) == child_link::orphan) {
     delete &child;

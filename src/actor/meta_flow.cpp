@@ -5,6 +5,7 @@
 
 #include "actor/activation.hpp"
 #include "actor/blocking_threads.hpp"
+#include "actor/delivery.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
@@ -81,8 +82,8 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   SLUICE_ASSERT(meta != nullptr, "no memory left for a meta process");
   meta->home = home;
   self.meta = meta;
-  self.parent_slot = parent.index;
-  self.parent_generation = parent_generation;
+  meta->parent_slot = parent.index;
+  meta->parent_generation = parent_generation;
   self.job.run = &run_meta;
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   const alias who{by.node.id, self.index, meta->generation};
@@ -134,6 +135,11 @@ void begin_if_new(execution& by, slot& self) noexcept {
 void note_start_over(execution& by, slot& self) noexcept {
   by.ending = self.meta->start_reason;
   self.exit_wanted = 1;
+}
+
+bool ends_by_itself(slot& self, const exit_reason& reason) noexcept {
+  if (reason.code == exit_code::killed || self.meta->what.drain == nullptr) return false;
+  return self.meta->what.drain(self.object, reason);
 }
 
 void leave_handler(execution& by, slot& self) noexcept {

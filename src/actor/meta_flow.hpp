@@ -31,6 +31,8 @@ struct meta_state;
 void begin_if_new(execution& by, slot& self) noexcept;
 /// Handler flow: start has returned; by.ending becomes its reason.
 void note_start_over(execution& by, slot& self) noexcept;
+/// Handler flow: asked to end. True: the meta ends by itself when it has drained.
+[[nodiscard]] bool ends_by_itself(slot& self, const exit_reason& reason) noexcept;
 /// Handler flow, the meta is to end (by.ending): asks start to stop, closes, leaves.
 void leave_handler(execution& by, slot& self) noexcept;
 /// Start flow, last thing it does: nothing of the meta may be touched afterwards.

@@ -32,7 +32,9 @@ struct meta_state {
   slot& self;
   const meta_behaviour& what;
   const std::uint32_t generation;  ///< of the alias; the slot's own moves on when it dies
-  sched::worker* home = nullptr;   ///< I/O metas: the worker whose ring they live on
+  std::uint32_t parent_slot = slot::no_slot;
+  std::uint32_t parent_generation = 0;
+  sched::worker* home = nullptr;  ///< I/O metas: the worker whose ring they live on
 
   base::atomic<std::uint32_t> flows{2};
   std::uint32_t next_sibling = slot::no_slot;  // set before the push, then by the parent's owner

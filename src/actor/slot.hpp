@@ -65,8 +65,6 @@ struct alignas(base::cache_line_bytes) slot {
   void* object = nullptr;
   const behaviour* what = nullptr;
   lanes mail;
-  std::uint32_t parent_slot = no_slot;
-  std::uint32_t parent_generation = 0;
 };
 static_assert(sizeof(slot) == 2 * base::cache_line_bytes, "two lines a slot");
 

@@ -1,8 +1,9 @@
 // timer_wheel: a worker's timers. Arm and cancel in O(1), exact wake-up times, never early.
 //
-// What: eight levels of 64 slots over ticks of 65.5 µs; 48 bits of ticks are all of the clock, so no
-//   deadline is beyond the wheel. A level-l slot spans 64^l ticks; when the wheel comes to a slot of a
-//   higher level, its nodes move down. Nodes are intrusive and chained in both directions.
+// What: eight levels of 64 slots over ticks of 65.5 µs; 48 bits of ticks are all of the clock, so
+//   no deadline is beyond the wheel. A level-l slot spans 64^l ticks; when the wheel comes to a
+//   slot of a higher level, its nodes move down. Nodes are intrusive and chained in both
+//   directions.
 // When not: sub-tick precision. A timer fires at the first tick boundary not before its deadline.
 // Who: one owner thread. A node is armed in one wheel at most and stays put while it is armed.
 // Order: nodes of one tick fire in the order in which they were armed.
@@ -10,13 +11,14 @@
 //
 // Rules:
 //   W1  Never early: a deadline is rounded up to a tick, the clock down.
-//   W2  A node is at the highest level where its tick and elapsed_ differ, so the first occupied slot
-//       of the lowest occupied level holds the earliest node, always ahead of elapsed_'s own slot.
+//   W2  A node is at the highest level where its tick and elapsed_ differ, so the first occupied
+//       slot of the lowest occupied level holds the earliest node, always ahead of elapsed_'s own
+//       slot.
 //   W3  next_deadline() is the tick at which the earliest node fires, not the start of its slot: a
 //       sleeper wakes once per due tick. Only a cancelled earliest node in a slot of more than
 //       scan_count_max nodes leaves a time that is too early, and that costs one wake-up.
-//   W4  What advance() found due is chained apart and fired node by node, so a callback may cancel or
-//       re-arm any node; what it arms in the past fires in the next advance().
+//   W4  What advance() found due is chained apart and fired node by node, so a callback may cancel
+//       or re-arm any node; what it arms in the past fires in the next advance().
 #pragma once
 
 #include <cstddef>
@@ -27,7 +29,8 @@
 
 namespace sluice::inline v0::sched {
 
-/// Embedded in (or base of) whatever waits for a time. The wheel owns all members while it is armed.
+/// Embedded in (or base of) whatever waits for a time. The wheel owns all members while it is
+/// armed.
 struct timer_node {
   timer_node* previous = nullptr;
   timer_node* next = nullptr;
@@ -52,8 +55,8 @@ class timer_wheel {
   /// Takes `node` out; false when it was not armed. Also for nodes that advance() has yet to fire.
   bool cancel(timer_node& node) noexcept;
 
-  /// Fires what is due at `now_ns` by `on_due(timer_node&)`, earliest tick first, at most `count_max`
-  /// of them; each is disarmed before its call. Returns how many fired.
+  /// Fires what is due at `now_ns` by `on_due(timer_node&)`, earliest tick first, at most
+  /// `count_max` of them; each is disarmed before its call. Returns how many fired.
   template <class OnDue>
   std::size_t advance(base::nanoseconds_t now_ns, OnDue&& on_due,
                       std::size_t count_max = SIZE_MAX) noexcept {
@@ -66,8 +69,8 @@ class timer_wheel {
     return count;
   }
 
-  /// When advance() will next have something to fire; base::no_deadline when nothing is armed. A time
-  /// already past when something is left to fire at once.
+  /// When advance() will next have something to fire; base::no_deadline when nothing is armed. A
+  /// time already past when something is left to fire at once.
   [[nodiscard]] base::nanoseconds_t next_deadline() noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return count_; }

@@ -14,6 +14,7 @@ constexpr std::uint64_t poll_before_sleep_us = 40;
 
 worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking)
     : scheduler_(owner),
+      idle_(owner.idle_),
       parking_(parking),
       index_(index),
       runs_processes_(runs_processes),
@@ -22,18 +23,12 @@ worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, drive
       random_(0x5eed + index),
       sightings_(owner.process_worker_count()) {}
 
-void worker::schedule(work* item) noexcept {
+void worker::schedule_displacing(work* item) noexcept {
   if (!runs_processes_) return scheduler_.inject(item);
-  // Relaxed: only the owner makes the slot non-null, so null stays null until the store.
-  if (lifo_.load(base::relaxed) == nullptr) {
-    // [WK1] release: the work's content; pairs WK3 (thief).
-    lifo_.store(item, base::release);
-  } else {
-    // [WK2] acq_rel: publishes the new one, takes the old one; pairs WK3 (thief).
-    work* displaced = lifo_.exchange(item, base::acq_rel);
-    if (displaced != nullptr) schedule_last(displaced);
-  }
-  scheduler_.idle_.ensure_sentinel();
+  // [WK2] acq_rel: publishes the new one, takes the old one; pairs WK3 (thief).
+  work* const displaced = lifo_.exchange(item, base::acq_rel);
+  if (displaced != nullptr) schedule_last(displaced);
+  idle_.ensure_sentinel();
 }
 
 void worker::schedule_last(work* item) noexcept {
@@ -41,7 +36,7 @@ void worker::schedule_last(work* item) noexcept {
   queue_.push(item, [this](work** overflow, std::size_t count) {
     scheduler_.inject_bulk(overflow, count);
   });
-  scheduler_.idle_.ensure_sentinel();
+  idle_.ensure_sentinel();
 }
 
 void worker::schedule_affine(work* item) noexcept {
@@ -58,44 +53,39 @@ void worker::post(work* item) noexcept {
   if (inbox_.push(item) == sync::push_outcome::must_wake) parking_.wake();
 }
 
+inline work* worker::take_lifo() noexcept {
+  if (lifo_.load(base::relaxed) == nullptr) return nullptr;  // Relaxed: the exchange decides.
+  // [WK4] acquire: pairs WK1; a thief may have been faster.
+  return lifo_.exchange(nullptr, base::acquire);
+}
+
+// The common case of next(): one process hands over to another and nothing else is asked for.
+inline work* worker::take_lifo_quickly() noexcept {
+  if (lifo_run_ >= lifo_run_max || affine_first_ != nullptr || inbox_.has_items()) return nullptr;
+  ++lifo_run_;
+  return take_lifo();
+}
+
 void worker::run_until_stopped() noexcept {
   while (true) {
-    work* item = next();
+    work* item = take_lifo_quickly();
+    if (item == nullptr) item = next();
     if (item == nullptr) {
       // [SC4] seq_cst: read after announcing the sleep or with nothing to run; pairs SC3 (stop).
       if (scheduler_.stopping_.load(base::seq_cst)) return;
       item = idle();
+      if (item == nullptr) continue;
     }
-    if (item != nullptr) run(item);
+    base::add_single_writer(statistics_.activations, std::uint64_t{1});
+    item->run(item, *this);
+    if (++turn_ % look_around_interval == 0) [[unlikely]] look_around();
   }
-}
-
-void worker::run(work* item) noexcept {
-  base::add_single_writer(statistics_.activations, std::uint64_t{1});
-  item->run(item, *this);
-  after_run();
-}
-
-// The only place that shares work: backlog that outlived an activation (PEERS: needless wakes cost
-// as much as thousands of messages).
-void worker::after_run() noexcept {
-  if (++turn_ % poll_interval == 0) poll_driver();
-  if (!runs_processes_) return;
-  const bool has_backlog = queue_.size_estimate() >= 2;
-  if (has_backlog && had_backlog_ && scheduler_.idle_.sleeping() != 0 &&
-      scheduler_.idle_.searching() == 0) {
-    scheduler_.idle_.wake_one();
-  }
-  had_backlog_ = has_backlog;
 }
 
 work* worker::next() noexcept {
   collect_inbox();
+  if (runs_processes_) share_backlog();
   if (affine_first_ != nullptr && (turn_ & 1) != 0) return take_affine();
-  if (!runs_processes_) return take_affine();
-  if (turn_ % injection_interval == 0) {
-    if (work* item = take_injected()) return item;
-  }
   if (lifo_run_ < lifo_run_max) {
     if (work* item = take_lifo()) {
       ++lifo_run_;
@@ -103,20 +93,33 @@ work* worker::next() noexcept {
     }
   }
   lifo_run_ = 0;
-  if (work* item = queue_.pop()) return item;
-  if (work* item = take_affine()) return item;
-  if (work* item = take_lifo()) return item;
+  if (work* item = take_queued()) return item;
   poll_driver();
-  if (work* item = take_lifo()) return item;
-  if (work* item = queue_.pop()) return item;
-  if (work* item = take_affine()) return item;
-  return take_injected();
+  if (work* item = take_queued()) return item;
+  return runs_processes_ ? take_injected() : nullptr;
 }
 
-work* worker::take_lifo() noexcept {
-  if (lifo_.load(base::relaxed) == nullptr) return nullptr;  // Relaxed: the exchange decides.
-  // [WK4] acquire: pairs WK1; a thief may have been faster.
-  return lifo_.exchange(nullptr, base::acquire);
+work* worker::take_queued() noexcept {
+  if (work* item = queue_.pop()) return item;
+  if (work* item = take_affine()) return item;
+  return take_lifo();
+}
+
+// The only place that shares work: backlog that outlived an activation (PEERS: needless wakes cost
+// as much as thousands of messages). A lone process in the lifo slot never comes here.
+void worker::share_backlog() noexcept {
+  const bool has_backlog = queue_.size_estimate() >= 2;
+  if (has_backlog && had_backlog_ && idle_.sleeping() != 0 && idle_.searching() == 0) {
+    idle_.wake_one();
+  }
+  had_backlog_ = has_backlog;
+}
+
+// So that neither sockets, timers nor foreign threads wait for the local queues to run dry.
+void worker::look_around() noexcept {
+  poll_driver();
+  if (!runs_processes_) return;
+  if (work* const item = take_injected()) schedule_last(item);
 }
 
 work* worker::take_affine() noexcept {

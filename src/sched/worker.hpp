@@ -7,7 +7,7 @@
 //                a thief may take it after it sat still for stuck_after_us (PROTOCOLS 14)
 //   run queue    fixed ring, FIFO, stealable; overflow goes to the injection queue
 //   affine list  work that must run here (metas of this worker's ring); 1:1 with processes
-//   injection    shared; foreign threads and overflow; looked at every injection_interval turns
+//   injection    shared; foreign threads and overflow; looked at every look_around_interval turns
 //
 // Who may call: schedule*, timers(), poll(): the owner thread. post(): any thread. The rest says so.
 // Progress: post is lock-free, the others wait-free but for the injection queue.
@@ -21,6 +21,7 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "sched/driver.hpp"
+#include "sched/idle_set.hpp"
 #include "sched/timer_wheel.hpp"
 #include "sched/work.hpp"
 #include "sync/run_queue.hpp"
@@ -49,8 +50,7 @@ class alignas(base::cache_line_bytes) worker {
  public:
   static constexpr std::uint32_t run_queue_capacity = 256;
   static constexpr std::uint32_t lifo_run_max = 64;
-  static constexpr std::uint32_t injection_interval = 61;
-  static constexpr std::uint32_t poll_interval = 64;
+  static constexpr std::uint32_t look_around_interval = 64;
   static constexpr std::uint32_t stuck_after_us = 50;
 
   worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking);
@@ -58,7 +58,16 @@ class alignas(base::cache_line_bytes) worker {
   worker& operator=(const worker&) = delete;
 
   /// Owner, from a handler: runs next on this worker unless it is stolen.
-  void schedule(work* item) noexcept;
+  void schedule(work* item) noexcept {
+    // Relaxed: only the owner makes the slot non-null, so null stays null until the store.
+    if (lifo_.load(base::relaxed) == nullptr && runs_processes_) [[likely]] {
+      // [WK1] release: the work's content; pairs WK3 (thief), WK4 (owner).
+      lifo_.store(item, base::release);
+      idle_.ensure_sentinel();
+    } else {
+      schedule_displacing(item);
+    }
+  }
   /// Owner: at the tail of the run queue (a budget was used up).
   void schedule_last(work* item) noexcept;
   /// Owner: work that only this worker may run.
@@ -82,13 +91,16 @@ class alignas(base::cache_line_bytes) worker {
  private:
   using inbox_stack = sync::take_all_stack<work, &work::next>;
 
+  void schedule_displacing(work* item) noexcept;
   work* next() noexcept;
   work* take_lifo() noexcept;
+  work* take_lifo_quickly() noexcept;
+  work* take_queued() noexcept;
   work* take_affine() noexcept;
   work* take_injected() noexcept;
   void collect_inbox() noexcept;
-  void run(work* item) noexcept;
-  void after_run() noexcept;
+  void share_backlog() noexcept;
+  void look_around() noexcept;
   void poll_driver() noexcept;
   void advance_timers() noexcept;
 
@@ -114,6 +126,7 @@ class alignas(base::cache_line_bytes) worker {
 
   // Owner only from here.
   alignas(base::cache_line_bytes) scheduler& scheduler_;
+  idle_set& idle_;
   driver& parking_;
   work* affine_first_ = nullptr;
   work* affine_last_ = nullptr;

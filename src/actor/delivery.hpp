@@ -1,0 +1,87 @@
+// delivery: the hot half of execution, inline: a message from its block to its receiver's queue.
+#pragma once
+
+#include <new>
+
+#include "actor/execution.hpp"
+#include "actor/node_core.hpp"
+#include "sched/worker.hpp"
+
+namespace sluice::inline v0::core {
+
+[[nodiscard]] constexpr bool is_control_lane(priority lane) noexcept {
+  return lane <= priority::system;
+}
+
+inline envelope* execution::make_envelope(std::uint8_t block, std::size_t bytes) noexcept {
+  void* const memory = block == block_on_heap
+                           ? ::operator new(bytes, std::align_val_t{64}, std::nothrow)
+                           : blocks.allocate(block);
+  if (memory == nullptr) [[unlikely]] return nullptr;
+  base::add_single_writer(counters.envelopes_made, std::uint64_t{1});
+  auto* const made = new (memory) envelope;
+  made->block = block;
+  return made;
+}
+
+inline void execution::free_envelope(envelope* done) noexcept {
+  if (done->type->destroy != nullptr) done->type->destroy(done->payload());
+  const auto block = static_cast<std::uint8_t>(done->block & ~block_from_meta);
+  base::add_single_writer(counters.envelopes_freed, std::uint64_t{1});
+  if (block == block_on_heap) [[unlikely]] {
+    ::operator delete(done, std::align_val_t{64});
+  } else {
+    blocks.free(done, block);
+  }
+}
+
+inline void execution::schedule(slot& ready) noexcept {
+  if (worker != nullptr && ready.kind != slot_kind::io_meta) [[likely]] {
+    worker->schedule(&ready.job);
+  } else {
+    schedule_elsewhere(ready);
+  }
+}
+
+inline send_outcome execution::push(slot& to, envelope* last, bool is_control) noexcept {
+  if (to.bounded_max != 0 && !is_control && !take_credit(to, last)) [[unlikely]] {
+    return reject(last, dead_letter::full);
+  }
+  switch (to.box.push(last, is_control)) {
+    case push_outcome::queued: return send_outcome::accepted;
+    case push_outcome::schedule: schedule(to); return send_outcome::accepted;  // X3
+    case push_outcome::closed: break;
+  }
+  return push_refused(to, last);
+}
+
+inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t to_slot,
+                                               std::uint32_t to_generation,
+                                               priority lane) noexcept {
+  carried->next = carried;
+  carried->to_generation = to_generation;
+  carried->lane = static_cast<std::uint8_t>(lane);
+  slot* const to = node.slots.find(to_slot);
+  // [EX1] acquire: a generation that matches means a tenant that was opened; pairs LF1 (end).
+  if (to == nullptr || to->generation.load(base::acquire) != to_generation) [[unlikely]] {
+    return reject(carried, dead_letter::unknown);
+  }
+  if (worker == nullptr) return push(*to, carried, is_control_lane(lane));
+  if (chain_target_ != to || chain_generation_ != to_generation || chain_lane_ != lane ||
+      to->bounded_max != 0) {
+    if (chain_last_ != nullptr) publish_chain();
+    chain_target_ = to;
+    chain_generation_ = to_generation;
+    chain_lane_ = lane;
+    return push(*to, carried, is_control_lane(lane));
+  }
+  if (chain_last_ != nullptr) {
+    carried->next = chain_last_->next;
+    chain_last_->next = carried;
+  }
+  chain_last_ = carried;
+  if (++chain_count_ == chain_max) publish_chain();
+  return send_outcome::accepted;
+}
+
+}  // namespace sluice::inline v0::core

@@ -1,0 +1,100 @@
+#include "mem/block_pool.hpp"
+
+namespace sluice::inline v0::mem {
+
+namespace {
+
+constinit block_pool process_pool;
+
+}  // namespace
+
+block_pool& pool() noexcept { return process_pool; }
+
+void block_pool::configure(const pool_options& options) noexcept {
+  arena_.set_limits(options.arena_bytes_max, options.warm_bytes_max);
+}
+
+trim_outcome block_pool::trim(unsigned batches_max) noexcept {
+  // One thread trims at a time; the others have nothing to do.
+  const std::unique_lock guard{trim_mutex_, std::try_to_lock};
+  if (!guard.owns_lock()) return trim_outcome::done;
+  if (!is_in_pass_ && !has_excess()) return trim_outcome::done;
+  is_in_pass_ = true;
+  for (unsigned done = 0; done < batches_max; ++done) {
+    chain blocks;
+    for (class_index index = 0; index < class_count && blocks.first == nullptr; ++index) {
+      blocks = depot_.pop(index);
+    }
+    if (blocks.first == nullptr) {
+      is_in_pass_ = false;
+      return trim_outcome::done;
+    }
+    arena_.collect(blocks);
+  }
+  return trim_outcome::more;
+}
+
+pool_statistics block_pool::statistics() const noexcept {
+  pool_statistics now;
+  const arena::statistics ground = arena_.read_statistics();
+  now.mapped_bytes = ground.mapped_bytes;
+  now.free_region_bytes = ground.free_region_bytes;
+  now.unmapped_bytes_total = ground.unmapped_bytes_total;
+  const std::lock_guard guard{caches_mutex_};
+  now.cache_count = cache_count_;
+  now.outstanding_large = retired_large_;
+  for (class_index index = 0; index < class_count; ++index) {
+    class_statistics& one = now.classes[index];
+    one.outstanding = retired_outstanding_[index];
+    one.in_depot = depot_.block_count(index);
+    one.sorted = ground.sorted_blocks[index];
+  }
+  for (const cache* item = caches_; item != nullptr; item = item->next_) {
+    now.outstanding_large += item->outstanding_large();
+    for (class_index index = 0; index < class_count; ++index) {
+      now.classes[index].outstanding += item->outstanding(index);
+      now.classes[index].cached += item->free_count(index);
+    }
+  }
+  return now;
+}
+
+void block_pool::add(cache& item) noexcept {
+  const std::lock_guard guard{caches_mutex_};
+  item.next_ = caches_;
+  if (caches_ != nullptr) caches_->previous_ = &item;
+  caches_ = &item;
+  ++cache_count_;
+}
+
+void block_pool::remove(cache& item) noexcept {
+  const std::lock_guard guard{caches_mutex_};
+  (item.previous_ != nullptr ? item.previous_->next_ : caches_) = item.next_;
+  if (item.next_ != nullptr) item.next_->previous_ = item.previous_;
+  --cache_count_;
+  retired_large_ += item.outstanding_large();
+  for (class_index index = 0; index < class_count; ++index) {
+    retired_outstanding_[index] += item.outstanding(index);
+  }
+}
+
+chain block_pool::take(class_index index) noexcept {
+  const chain blocks = depot_.pop(index);
+  if (blocks.first != nullptr) return blocks;
+  return arena_.take_sorted(index, batch_counts[index]);
+}
+
+void block_pool::give(class_index index, chain blocks) noexcept {
+  // Without a record to describe the batch it goes home at once.
+  if (!depot_.push(index, blocks)) arena_.collect(blocks);
+}
+
+bool block_pool::has_excess() const noexcept {
+  std::uint64_t free_bytes = arena_.free_region_bytes();
+  for (class_index index = 0; index < class_count; ++index) {
+    free_bytes += depot_.block_count(index) * class_bytes[index];
+  }
+  return free_bytes > arena_.warm_bytes_max();
+}
+
+}  // namespace sluice::inline v0::mem
