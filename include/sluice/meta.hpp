@@ -27,12 +27,19 @@
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
 
+namespace core {
+[[nodiscard]] meta_state& state_of(const slot& self) noexcept;
+}
+
 /// The erased base of all metas.
 class meta_base : public participant {
  public:
   [[nodiscard]] alias self() const noexcept { return core::alias_of(*self_); }
   /// The process this meta belongs to.
   [[nodiscard]] pid parent() const noexcept { return core::parent_of(*self_); }
+
+  /// For the library.
+  [[nodiscard]] core::meta_state& state() const noexcept { return core::state_of(*self_); }
 
   // What a meta may not do: calling one of these fails to compile and says why.
   template <class Reply = void, class... Any>

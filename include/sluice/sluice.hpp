@@ -5,6 +5,7 @@
 #include <sluice/bytes.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/handle.hpp>
+#include <sluice/io.hpp>
 #include <sluice/message.hpp>
 #include <sluice/meta.hpp>
 #include <sluice/node.hpp>

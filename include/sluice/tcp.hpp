@@ -2,7 +2,13 @@
 //
 // The server hands connection i to worker i mod n for its life. A connection tells its worker
 // connected, data…, (read_closed,) disconnected; the worker writes by sending tcp::data to the
-// connection's alias and ends it by tcp::close (after what is queued) or by exit (at once).
+// connection's alias and ends it by tcp::close (after what is queued) or by exit:
+//   exit normal, shutdown   drains: reads no more, waits until the worker has handled what it was
+//                           sent, flushes the answers, closes; a second one skips the waiting
+//   exit killed, any other  closes at once, by a reset
+// A connection belongs to its worker: when that ends, what is queued is flushed and the connection
+// closed. A worker that has ended gets no new connections; the others take its turns. When none is
+// left, connections are closed as they come.
 #pragma once
 
 #include <chrono>
@@ -22,7 +28,7 @@ namespace tcp {
 /// What happens when a connection's write queue stands above its high mark.
 enum class write_policy : std::uint8_t {
   pause_reading,  ///< read no more from this peer until the queue is below the low mark
-  drop,           ///< refuse further writes until then
+  drop,           ///< refuse further writes until it is below the high mark
   close,          ///< end the connection
 };
 
@@ -34,26 +40,34 @@ struct connection_options {
   write_policy policy = write_policy::pause_reading;
   /// Bytes read and not yet let go by their holders, before this socket is read no further.
   std::uint32_t read_bytes_max = 256 * 1024;
-  /// Closing waits this long for queued bytes to be sent.
+  /// Closing waits this long for queued bytes to be sent, draining as long for the worker.
   std::chrono::milliseconds flush_time_max{5000};
 };
 
 struct server_options {
-  std::string host = "127.0.0.1";  ///< an IPv4 or IPv6 address, or a name of this host
+  /// An IPv4 or IPv6 address, "localhost", "*", or "unix:/path". Names are not resolved.
+  std::string host = "127.0.0.1";
   std::uint16_t port = 0;          ///< 0 = any free one
   /// Where to write the port that was bound, before the spawn returns; borrowed until then.
   std::uint16_t* port_bound = nullptr;
   int backlog = 4096;
   bool reuseport = false;
-  /// Connection i goes to worker i mod n. Empty: to the process that spawned the server.
+  /// Connection i goes to worker i mod n. Empty: to the process that spawned the server (the node
+  /// itself is none).
   std::vector<pid> workers{};
   std::uint32_t connections_max = 0;  ///< accepting pauses at this many; 0 = no limit of ours
+  /// The end of the server is the end of its connections: killed kills them, any other end drains
+  /// them. False: they live on.
+  bool takes_connections_along = true;
   connection_options connection{};
   meta_options meta{};
 };
 
-/// A TCP server. Errors of its spawn: bad_address, address_in_use, permission_denied, limit_reached,
-/// bad_argument, not_supported (a node without rings).
+/// A TCP server, on one ring of its node. With a ring in every scheduler, worker w's connections
+/// live on ring (server's + w) mod rings, so that each worker tends to run where its bytes arrive;
+/// with rings on threads of their own, connection i lives on ring (server's + i) mod rings.
+/// Errors of its spawn: bad_address, address_in_use, permission_denied, limit_reached, bad_argument
+/// (marks, limits, backlog, workers), not_supported (a node without rings).
 class server : public meta_base {
  public:
   using options = server_options;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <sluice/bytes.hpp>
+#include <sluice/message.hpp>
 #include <sluice/pid.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
@@ -19,7 +20,7 @@ enum class disconnect_reason : std::uint8_t {
   timed_out,        ///< the kernel gave up on the peer
   flush_timed_out,  ///< closing took longer than allowed, bytes were lost
   write_overflow,   ///< write_policy close and the queue stood above the high mark
-  aborted,          ///< ended here at once: exit, worker gone
+  aborted,          ///< ended here at once: killed, or the worker is gone or its mailbox full
   stopping,         ///< the node stops
   failed,           ///< another error of the system
 };
@@ -32,7 +33,9 @@ struct connected {
   std::string local;  ///< the same of this side
 };
 
-/// Bytes, in order. From a connection: what was read. To a connection: what is to be written.
+/// Bytes, in order. From a connection: what was read; the slice lies in the ring's own buffer: pass
+/// it on or let go of it soon, and copy what is to be kept for long (bytes::copy_of), because what a
+/// connection's slices hold counts against its read_bytes_max. To a connection: what is to be written.
 /// `id` names the connection in both directions; the receiver of a send is the alias sent to.
 struct data {
   alias id;
@@ -44,13 +47,14 @@ struct writable {
   alias id;
 };
 
-/// The peer sends no more; writing still works. Without a handler for it the connection is closed
-/// after flushing what is queued.
+/// The peer sends no more; writing still works. A worker without a handler for it (a catch-all is
+/// none) has the connection closed once everything it wrote in answer to earlier data is flushed: the
+/// runtime answers with close, in the worker's place in the order of messages.
 struct read_closed {
   alias id;
 };
 
-/// The connection is gone; the last message of it, exactly once.
+/// The connection is gone; the last message of it, exactly once for each connected.
 struct disconnected {
   alias id;
   disconnect_reason reason = disconnect_reason::closed_by_peer;
@@ -69,6 +73,15 @@ struct shutdown_write {
   alias id;
 };
 
+/// For the library: what becomes of a read_closed that its receiver does not handle.
+void close_in_turn(core::slot& worker, core::envelope& carried);
+
 }  // namespace tcp
+
+namespace core {
+template <>
+inline constexpr unhandled_function unhandled_action<tcp::read_closed> = &tcp::close_in_turn;
+}
+
 }  // namespace v0
 }  // namespace sluice

@@ -196,6 +196,7 @@ void run_process(sched::work* job, sched::worker& on) {
     case loop_end::wants_end:
       end_process(by, self, std::exchange(by.ending, exit_reason{}));
       by.running = nullptr;
+      by.end_run_of_sends();  // What the end itself sent.
       return;
   }
 }
@@ -217,6 +218,7 @@ void run_meta(sched::work* job, sched::worker& on) {
     case loop_end::wants_end:
       leave_handler(by, self);
       by.running = nullptr;
+      by.end_run_of_sends();  // As above.
       return;
   }
 }

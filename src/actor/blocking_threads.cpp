@@ -27,6 +27,7 @@ result<void> blocking_threads::start(meta_state& meta, const meta_order& order) 
   result<void> outcome;
   {
     const std::lock_guard lock{guard_};
+    if (is_closed_) return error{error_code::stopping, 0, "spawn_meta: the node stops"};
     for (auto each = entries_.begin(); each != entries_.end();) {
       const auto next = std::next(each);
       if ((*each)->is_done) done.splice(done.end(), entries_, each);
@@ -78,6 +79,7 @@ std::vector<std::string> blocking_threads::wait_all(base::nanoseconds_t deadline
   std::vector<std::string> stuck;
   {
     std::unique_lock lock{guard_};
+    is_closed_ = true;  // A spawn that is slow enough to come now would have nobody to join it.
     const auto all_done = [this] {
       for (const auto& each : entries_) {
         if (!each->is_done) return false;

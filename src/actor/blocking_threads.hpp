@@ -47,6 +47,7 @@ class blocking_threads {
   std::mutex guard_;
   std::condition_variable changed_;
   std::list<std::shared_ptr<entry>> entries_;
+  bool is_closed_ = false;
 };
 
 }  // namespace sluice::inline v0::core

@@ -28,6 +28,8 @@ class caller {
       return;
     }
     by_ = current_execution();
+    // In init and terminate of a spawn by a foreign thread. Relaxed: the caller is the owner.
+    if (by_ == nullptr) by_ = self.running_on.load(base::relaxed);
     SLUICE_ASSERT(by_ != nullptr, "a meta's member was called from a thread that is not its own");
     if (by_->needs_rundown) through_gate(*by_->node.way_in);
   }

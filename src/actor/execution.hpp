@@ -69,6 +69,7 @@ class execution {
   slot* running = nullptr;      ///< whose flow is under way, or null
   envelope* current = nullptr;  ///< the message being handled, or null
   exit_reason ending{};         ///< why the running flow wants to end; set with exit_wanted
+  base::atomic<bool> is_detached{false};  ///< foreign threads: the node has stopped and let go of it
   bool needs_rundown = false;   ///< a blocking meta's own thread: it may outlive the node
   std::uint32_t turn = 0;       ///< messages popped, for the fairness of lanes
   slot_cache free_slots;

@@ -151,7 +151,14 @@ result<pid> spawn_process(execution& by, const spawn_order& order) noexcept {
       self.is_named = 1;
     }
   }
+  // A spawner that has asked for its own end keeps its reason, whatever the hook below asks for.
+  exit_reason kept;
+  const bool spawner_ends = by.running != nullptr && by.running->exit_wanted != 0;
+  if (spawner_ends) kept = std::move(by.ending);
   if (begun) begun = run_start_hook(by, self);
+  exit_reason wanted;
+  if (self.exit_wanted != 0) wanted = std::exchange(by.ending, exit_reason{});
+  if (spawner_ends) by.ending = std::move(kept);
   if (!begun) {
     if (self.is_named != 0) by.node.names.remove(who);
     self.state = life::ending;
@@ -161,7 +168,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order) noexcept {
     return begun.error();
   }
   if (self.exit_wanted != 0) {  // on_start asked for its own end: it lived, and ends now.
-    end_process(by, self, std::exchange(by.ending, exit_reason{}));
+    end_process(by, self, wanted);
     return who;
   }
   self.state = life::running;
@@ -224,11 +231,12 @@ void close_tenant(execution& by, slot& self) noexcept {
     slot& child = *by.node.slots.find(at);
     meta_state& meta = *child.meta;
     at = meta.next_sibling;  // Before the exchange: an orphan may free itself at once.
-    const std::uint32_t child_generation = child.generation.load(base::relaxed);
+    // The alias's, not the slot's: that of a child that is just ending names the slot's next tenant.
+    const std::uint32_t child_generation = meta.generation;
     // [LF4] acq_rel: decides who frees the child; pairs LF5 (child_ended).
     if (meta.link.exchange(child_link::orphan, base::acq_rel) == child_link::dead) {
       delete child.meta;
-      free_slot(by, child);
+      release_slot(by, child);
     } else {
       send_exit(by, child.index, child_generation, {exit_code::parent_exit, {}});
     }
@@ -241,15 +249,19 @@ void destroy_tenant(execution& by, slot& self) noexcept {
   self.object = nullptr;
 }
 
-void free_slot(execution& by, slot& self) noexcept {
+void release_slot(execution& by, slot& self) noexcept {
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
   self.state = life::free;
   self.kind = slot_kind::free;
   self.meta = nullptr;
   self.what = nullptr;
-  base::add_single_writer(by.counters.ended, std::uint64_t{1});
   // S3: a slot about to wrap is never used again. 0 would name nobody, so it counts as the wrap.
   if (self.generation.load(base::relaxed) != 0) by.node.slots.give(by.free_slots, &self);
+}
+
+void free_slot(execution& by, slot& self) noexcept {
+  base::add_single_writer(by.counters.ended, std::uint64_t{1});
+  release_slot(by, self);
   by.node.note_ended();
 }
 
@@ -295,7 +307,7 @@ void prune_dead_children(execution& by, slot& parent) noexcept {
     if (meta->link.load(base::acquire) == child_link::dead) {
       before->next_sibling = at;
       delete meta;
-      free_slot(by, child);
+      release_slot(by, child);
     } else {
       before = meta;
       ++living;
@@ -310,15 +322,20 @@ void child_ended(execution& by, meta_state& child) noexcept {
   node_core& node = by.node;
   slot* const parent = node.slots.find(child.parent_slot);
   const std::uint32_t parent_generation = child.parent_generation;
+  // It has ended, whoever frees its place and whenever.
+  base::add_single_writer(by.counters.ended, std::uint64_t{1});
   // [LF5] acq_rel: everything of the child before; decides who frees it; pairs LF4, LF7.
   if (child.link.exchange(child_link::dead, base::acq_rel) == child_link::orphan) {
     delete &child;
-    free_slot(by, self);
+    release_slot(by, self);
+    node.note_ended();
     return;
   }
   node.note_ended();
-  // Relaxed: a countdown; a stale parent's slot may be another's, then a prune comes early.
-  if (parent->prune_countdown.fetch_sub(1, base::relaxed) != 1) return;
+  // Relaxed: a countdown; a stale parent's slot may be another's, then a prune comes early. Asked
+  // for again every so often, since that early one may have gone to a parent that is no more.
+  const std::int32_t before = parent->prune_countdown.fetch_sub(1, base::relaxed);
+  if (before > 1 || (1 - before) % prune_threshold_min != 0) return;
   constexpr std::size_t bytes = sizeof(envelope) + sizeof(prune_children);
   envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
   request->type = &message_type_of<prune_children>;

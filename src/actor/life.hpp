@@ -43,6 +43,8 @@ void close_tenant(execution& by, slot& self) noexcept;
 /// Destroys the object.
 void destroy_tenant(execution& by, slot& self) noexcept;
 /// Gives the closed, empty slot back, or retires it (S3).
+void release_slot(execution& by, slot& self) noexcept;
+/// The same, and counts its tenant as ended.
 void free_slot(execution& by, slot& self) noexcept;
 void run_terminate_hook(execution& by, slot& self, const exit_reason& reason) noexcept;
 

@@ -20,10 +20,8 @@ namespace {
 // Both flows have left: nobody else can reach the meta (F3).
 void finish(execution& by, meta_state& meta) noexcept {
   slot& self = meta.self;
-  slot* const running_before = std::exchange(by.running, &self);
+  self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp; terminate may send.
   run_terminate_hook(by, self, meta.reason);
-  by.flush_chain();
-  by.running = running_before;
   destroy_tenant(by, self);
   child_ended(by, meta);
 }
@@ -89,9 +87,16 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   const alias who{by.node.id, self.index, meta->generation};
   base::add_single_writer(by.counters.spawned, std::uint64_t{1});
   self.box.open();
-  if (auto begun = run_start_hook(by, self); !begun) {
+  exit_reason kept = std::exchange(by.ending, exit_reason{});  // The spawner's, if it is to end.
+  const auto begun = run_start_hook(by, self);
+  exit_reason wanted = std::exchange(by.ending, std::move(kept));
+  if (!begun) {
     undo(by, self);
     return begun.error();
+  }
+  if (std::exchange(self.exit_wanted, std::uint8_t{0}) != 0) {  // By init: after both flows began.
+    static_cast<void>(send_exit(by, self.index, meta->generation, std::move(wanted)));
+    by.flush_chain();
   }
   self.state = life::running;
   if (!is_io) {
@@ -104,10 +109,10 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   if (!link_child(parent, parent_generation, *meta)) {
     // Rule 4: the parent is gone, so is this one; what has begun must leave in order.
     meta->link.store(child_link::orphan, base::relaxed);  // Relaxed: never linked, nobody looks.
-    meta->has_begun = true;
     if (is_io) meta->flows.store(1, base::relaxed);  // Relaxed: start never began.
-    by.ending = {exit_code::parent_exit, {}};
+    exit_reason of_spawner = std::exchange(by.ending, exit_reason{exit_code::parent_exit, {}});
     leave_handler(by, self);
+    by.ending = std::move(of_spawner);
     return error{error_code::unknown_address, 0, "spawn_meta: the parent has ended"};
   }
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
@@ -153,7 +158,7 @@ void leave_handler(execution& by, slot& self) noexcept {
   }
   if (meta.what.flow == meta_flow::blocking) {
     meta.stop.request_stop();
-  } else if (meta.what.stop != nullptr) {
+  } else if (meta.has_begun && meta.what.stop != nullptr) {
     meta.what.stop(self.object, meta.reason);
     by.flush_chain();
   }

@@ -23,6 +23,8 @@
 
 namespace sluice::inline v0::core {
 
+class io_flow;
+
 enum class child_link : std::uint8_t { linked, orphan, dead };
 
 struct meta_state {
@@ -48,7 +50,8 @@ struct meta_state {
   // What start leaves; published by the start_over envelope and by `flows`.
   exit_reason start_reason{};
 
-  std::stop_source stop;  ///< blocking metas
+  std::stop_source stop;    ///< blocking metas
+  io_flow* flow = nullptr;  ///< I/O metas whose start is a coroutine, while it lives
 };
 
 }  // namespace sluice::inline v0::core

@@ -27,12 +27,15 @@ const char* to_string(dead_letter why) noexcept {
   return "?";
 }
 
-void message_totals::add(const execution_counters& counters) noexcept {
-  // Relaxed: exact only at quiescence. Consumed first, then sent: never more consumed than sent.
+void message_totals::add_consumed(const execution_counters& counters) noexcept {
+  // Relaxed: exact only at quiescence.
   handled += counters.handled.load(base::relaxed);
   for (unsigned i = 0; i < dead_letter_kinds; ++i) dead[i] += counters.dead[i].load(base::relaxed);
   envelopes_freed += counters.envelopes_freed.load(base::relaxed);
   ended += counters.ended.load(base::relaxed);
+}
+
+void message_totals::add_sent(const execution_counters& counters) noexcept {
   sent += counters.sent.load(base::relaxed);
   envelopes_made += counters.envelopes_made.load(base::relaxed);
   spawned += counters.spawned.load(base::relaxed);
@@ -46,14 +49,36 @@ void node_core::attach(execution& by) {
 void node_core::detach(execution& by) noexcept {
   slots.flush(by.free_slots);
   const std::lock_guard lock{executions_guard_};
-  folded_.add(by.counters);
+  fold(by);
   executions_.erase(std::remove(executions_.begin(), executions_.end(), &by), executions_.end());
+}
+
+void node_core::fold(const execution& by) noexcept {
+  folded_.add_consumed(by.counters);
+  folded_.add_sent(by.counters);
+}
+
+void node_core::detach_foreign() noexcept {
+  const std::lock_guard lock{executions_guard_};
+  const auto is_foreign = [](const execution* by) {
+    return by->worker == nullptr && !by->needs_rundown;
+  };
+  const auto first = std::partition(executions_.begin(), executions_.end(),
+                                    [&](const execution* by) { return !is_foreign(by); });
+  for (auto each = first; each != executions_.end(); ++each) {
+    fold(**each);
+    // [NC3] release: the node is done with it; pairs NC4 (its thread frees it).
+    (*each)->is_detached.store(true, base::release);
+  }
+  executions_.erase(first, executions_.end());
 }
 
 message_totals node_core::totals() const {
   const std::lock_guard lock{executions_guard_};
   message_totals sums = folded_;
-  for (const execution* by : executions_) sums.add(by->counters);
+  // All that was consumed first, then all that was sent: never more consumed than sent.
+  for (const execution* by : executions_) sums.add_consumed(by->counters);
+  for (const execution* by : executions_) sums.add_sent(by->counters);
   return sums;
 }
 

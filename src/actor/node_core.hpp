@@ -56,7 +56,8 @@ struct message_totals {
   [[nodiscard]] std::uint64_t outstanding() const noexcept {
     return envelopes_made - envelopes_freed;
   }
-  void add(const execution_counters& counters) noexcept;
+  void add_consumed(const execution_counters& counters) noexcept;
+  void add_sent(const execution_counters& counters) noexcept;
 };
 
 class blocking_threads;
@@ -93,6 +94,8 @@ struct node_core {
   void attach(execution& by);
   /// Folds the counters of a thread that goes, and forgets it.
   void detach(execution& by) noexcept;
+  /// The gate is closed: folds the counters of the foreign threads, which may free theirs then.
+  void detach_foreign() noexcept;
   [[nodiscard]] message_totals totals() const;
 
   void report_dead_letter(const envelope& dead, dead_letter why) noexcept;
@@ -102,6 +105,8 @@ struct node_core {
   void note_ended() noexcept;
 
  private:
+  void fold(const execution& by) noexcept;
+
   base::atomic<std::uint32_t> phase_{static_cast<std::uint32_t>(node_phase::built)};
   mutable std::mutex executions_guard_;
   std::vector<execution*> executions_;

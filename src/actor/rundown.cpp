@@ -53,7 +53,12 @@ class foreign_thread {
     for (auto& each : executions) {
       // Within the gate: a node that is still there folds our counters in.
       const foreign_access access{*each.through, each.node_id};
-      if (access) each.by->node.detach(*each.by);
+      if (access) {
+        each.by->node.detach(*each.by);
+      } else {
+        // The gate is closed, so the node's stop() is about to fold them in itself.
+        while (!is_detached(each)) std::this_thread::yield();
+      }
     }
     // [RD4] release: hands the cell on; pairs RD3 (take_cell).
     cell.is_taken.store(false, base::release);
@@ -63,6 +68,7 @@ class foreign_thread {
     for (auto& each : executions) {
       if (each.node_id == core.id) return *each.by;
     }
+    std::erase_if(executions, is_detached);  // Those of nodes that are no more.
     auto made = std::make_unique<execution>(core, nullptr, mem::this_thread_cache());
     core.attach(*made);
     executions.push_back({core.id, &through, std::move(made)});
@@ -74,6 +80,10 @@ class foreign_thread {
     gate* through;
     std::unique_ptr<execution> by;
   };
+  static bool is_detached(const per_node& each) noexcept {
+    // [NC4] acquire: the node's last use of it; pairs NC3 (detach_foreign).
+    return each.by->is_detached.load(base::acquire);
+  }
   thread_cell& cell;
   unsigned depth = 0;  ///< nodes this thread is inside of: one node's API may lead into another's
   std::vector<per_node> executions;

@@ -123,6 +123,10 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
     report.not_stopped = core::stop_everything(*state_, base::now_ns() + patience.count());
   }
   state_->way_in.close();
+  core.detach_foreign();
+  for (const std::string& each : report.not_stopped) {
+    core.write_log(core::log_level::error, "node stop: did not end in time: " + each);
+  }
   if (state_->scheduler) {
     state_->scheduler->stop();
     state_->last_statistics = statistics_of(*state_->scheduler);

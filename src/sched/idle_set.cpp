@@ -65,6 +65,17 @@ void idle_set::resign_sentinel(std::uint32_t index) noexcept {
   sentinel_.compare_exchange_strong(seen, nobody, base::relaxed, base::relaxed);
 }
 
+void idle_set::hand_over_post() noexcept {
+  std::uint32_t seen = sentinel_.load(base::relaxed);  // Relaxed: as above.
+  if (seen == vacancy_noticed) {
+    sentinel_.compare_exchange_strong(seen, nobody, base::relaxed, base::relaxed);
+  } else if (seen != nobody) {
+    return;
+  }
+  const std::uint32_t asleep = sleeping();
+  if (asleep != 0 && asleep + 1 < size()) call_sentinel();
+}
+
 void idle_set::call_sentinel() noexcept {
   std::uint32_t seen = nobody;
   // Relaxed: one caller for one vacancy; the woken worker takes the post by itself.

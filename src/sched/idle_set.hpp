@@ -71,6 +71,10 @@ class idle_set {
   /// The sentinel leaves its post (it wakes to run, or everybody sleeps for long).
   void resign_sentinel(std::uint32_t index) noexcept;
 
+  /// Owner, about to run something: if the post is vacant (this worker had it, or was called to take
+  /// it) and others run too, a sleeper is called to it (I3).
+  void hand_over_post() noexcept;
+
   /// Hot: called when a worker makes work stealable. Cold only when the post is vacant.
   void ensure_sentinel() noexcept {
     // Relaxed: a stale answer costs one late tick; the next schedule asks again.

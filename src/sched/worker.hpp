@@ -106,6 +106,7 @@ class alignas(base::cache_line_bytes) worker {
 
   // Idle protocol (worker_idle.cpp).
   work* idle() noexcept;
+  void leave_idle() noexcept;
   work* search() noexcept;
   work* sleep() noexcept;
   work* steal() noexcept;

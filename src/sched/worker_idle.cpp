@@ -25,8 +25,20 @@ constexpr base::nanoseconds_t idle_hook_after_ns = 100'000'000;
 }  // namespace
 
 work* worker::idle() noexcept {
-  if (work* item = search()) return item;
-  return sleep();
+  work* item = search();
+  if (item == nullptr) item = sleep();
+  if (item == nullptr) item = next();
+  if (item != nullptr) leave_idle();
+  return item;
+}
+
+// Back to work: what this worker was to look after passes to a sleeper, if there is one.
+void worker::leave_idle() noexcept {
+  idle_.hand_over_post();
+  // A producer that saw this worker search has woken nobody.
+  if (idle_.sleeping() != 0 && idle_.searching() == 0 && !scheduler_.injection_.is_empty()) {
+    idle_.wake_one();
+  }
 }
 
 work* worker::search() noexcept {
@@ -54,6 +66,7 @@ work* worker::sleep() noexcept {
   work* found = nullptr;
   tick_ns_ = sentinel_tick_min_ns;
   quiet_since_ns_ = 0;
+  injection_was_waiting_ = false;
   housekeeping_ns_ = scheduler_.hooks_.on_idle ? base::now_ns() + idle_hook_after_ns : base::no_deadline;
   // [SC4] seq_cst: after the announcement; pairs SC3 (stop).
   while (found == nullptr && !scheduler_.stopping_.load(base::seq_cst)) {
