@@ -59,6 +59,9 @@ struct error {
 /// Maps an errno value to an error. `place` must have static storage.
 [[nodiscard]] error error_from_errno(int os_error, const char* place) noexcept;
 
+/// Writes `why` to standard error and returns 1: `return sluice::report(started.error());` in a main().
+int report(const error& why) noexcept;
+
 namespace detail {
 [[noreturn]] void bad_result_access(const error& why);
 }

@@ -48,7 +48,7 @@ class mailbox {
       last->older = chain_of(seen);
       const std::uintptr_t kept = is_control ? 0 : (seen & waiting);
       // [MB1] acq_rel: publishes the envelopes, and who clears idle receives what the last owner
-      // left in the slot; pairs MB2 (take), MB3 (park), MB4 (close).
+      // left in the slot; pairs MB2 (take), MB3 (park), MB4 (close), MB5 (open).
       // Ends: a failure means that another push or the owner succeeded.
       if (word_.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(last) | kept,
                                       base::acq_rel, base::relaxed)) {

@@ -80,6 +80,11 @@ error error_from_errno(int os_error, const char* place) noexcept {
   return {code, os_error, place};
 }
 
+int report(const error& why) noexcept {
+  std::fprintf(stderr, "sluice: %s\n", why.message().c_str());
+  return 1;
+}
+
 namespace detail {
 
 void bad_result_access(const error& why) {

@@ -153,8 +153,9 @@ result<alias> node::spawn_meta_erased(const core::meta_order& order) noexcept {
   if (core.phase() == node_phase::built) {
     return error{error_code::not_started, 0, "node spawn_meta"};
   }
-  return core::spawn_meta(access.by(), order, *core.root,
-                          core.root->generation.load(base::acquire));
+  // Relaxed: a root that has ended meanwhile refuses the child.
+  const std::uint32_t root_generation = core.root->generation.load(base::relaxed);
+  return core::spawn_meta(access.by(), order, *core.root, root_generation);
 }
 
 core::gate* node::way_in() const noexcept { return &state_->way_in; }

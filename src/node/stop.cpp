@@ -34,7 +34,8 @@ void ask_to_exit(node_state& state, execution& by, const exit_reason& reason, Wa
     if (each.kind == slot_kind::free || &each == state.core->root) return;
     if (!wanted(each)) return;
     // A slot that changed hands meanwhile gets an exit for a past generation: dropped by it.
-    send_exit(by, each.index, each.generation.load(base::acquire), reason);
+    // Relaxed: as just said, a wrong generation is harmless.
+    send_exit(by, each.index, each.generation.load(base::relaxed), reason);
   });
 }
 
@@ -84,7 +85,8 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   }
   wait_until_alive_is(state, 1, deadline_ns);
   // The root last: its sweep frees the metas that ended before it.
-  send_exit(by, core.root->index, core.root->generation.load(base::acquire),
+  // Relaxed: the root lives until this.
+  send_exit(by, core.root->index, core.root->generation.load(base::relaxed),
             exit_reason::shutdown());
   wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + 100'000'000));
 

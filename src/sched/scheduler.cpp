@@ -76,7 +76,8 @@ void scheduler::thread_body(std::size_t index) noexcept {
 }
 
 void scheduler::join_all() noexcept {
-  // [SC3] seq_cst: stop before the wake-ups; orders the store before a sleeper's re-check (SC4).
+  // [SC3] seq_cst: the stop, then the wake-ups, against a sleeper's announcement, then its look;
+  // pairs SC4.
   stopping_.store(true, base::seq_cst);
   for (std::size_t index = 0; index < threads_.size(); ++index) workers_[index]->parking().wake();
   for (auto& thread : threads_) thread.join();

@@ -62,6 +62,11 @@ class scheduler {
 
   void thread_body(std::size_t index) noexcept;
   void join_all() noexcept;
+  /// For workers with nothing to run; after announcing the sleep, too.
+  [[nodiscard]] bool is_stopping() const noexcept {
+    // [SC4] seq_cst: see SC3; pairs SC3 (join_all).
+    return stopping_.load(base::seq_cst);
+  }
 
   std::vector<worker_plan> plans_;
   scheduler_hooks hooks_;

@@ -71,8 +71,7 @@ void worker::run_until_stopped() noexcept {
     work* item = take_lifo_quickly();
     if (item == nullptr) item = next();
     if (item == nullptr) {
-      // [SC4] seq_cst: read after announcing the sleep or with nothing to run; pairs SC3 (stop).
-      if (scheduler_.stopping_.load(base::seq_cst)) return;
+      if (scheduler_.is_stopping()) return;
       item = idle();
       if (item == nullptr) continue;
     }

@@ -55,7 +55,7 @@ work* worker::search() noexcept {
     if (found != nullptr) break;
     base::spin_pause();
   } while (base::ticks() - begin < poll_ticks_ &&
-           !scheduler_.stopping_.load(base::relaxed));  // Relaxed: run_until_stopped decides.
+           !scheduler_.is_stopping());
   if (may_steal) scheduler_.idle_.end_search();
   return found;
 }
@@ -68,8 +68,7 @@ work* worker::sleep() noexcept {
   quiet_since_ns_ = 0;
   injection_was_waiting_ = false;
   housekeeping_ns_ = scheduler_.hooks_.on_idle ? base::now_ns() + idle_hook_after_ns : base::no_deadline;
-  // [SC4] seq_cst: after the announcement; pairs SC3 (stop).
-  while (found == nullptr && !scheduler_.stopping_.load(base::seq_cst)) {
+  while (found == nullptr && !scheduler_.is_stopping()) {
     found = recheck_before_sleep();
     if (found != nullptr || !inbox_.try_park()) break;
     if (parking_.has_ready()) break;

@@ -25,7 +25,7 @@ injection_core::injection_core() : queue_(std::make_unique<implementation>()) {}
 injection_core::~injection_core() = default;
 
 bool injection_core::push(void* item) {
-  // [IQ2] seq_cst: the count is up before the producer looks for sleepers; pairs IQ1.
+  // [IQ2] seq_cst: the count is up before the producer looks for sleepers; pairs IQ1, TS3.
   count_.fetch_add(1, base::seq_cst);
   if (queue_->items.enqueue(item)) return true;
   count_.fetch_sub(1, base::relaxed);  // Relaxed: an undone estimate publishes nothing.

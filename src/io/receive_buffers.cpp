@@ -1,0 +1,344 @@
+#include "io/receive_buffers.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "base/assert.hpp"
+#include "io/thread_token.hpp"
+#include "io/uring_compat.hpp"
+#include "mem/bytes_owner.hpp"
+#include "sched/driver.hpp"
+
+namespace sluice::inline v0::io {
+namespace {
+
+constexpr std::uint16_t buffer_group = 0;
+
+// The states of the return stack's word (B3); any other value is a block's address.
+constexpr std::uintptr_t returns_empty = 0;
+constexpr std::uintptr_t returns_wanted = 1;
+constexpr std::uintptr_t returns_closed = 2;
+
+// More than there can ever be blocks out: keeps outstanding_ above zero until retire().
+constexpr std::int64_t outstanding_bias = std::int64_t{1} << 40;
+
+[[nodiscard]] constexpr bool is_block(std::uintptr_t word) noexcept {
+  return word > returns_closed;
+}
+
+}  // namespace
+
+/// Stands for one ring buffer (in the array), or for a copy (followed by its bytes).
+struct alignas(base::cache_line_bytes) receive_buffers::block : detail::bytes_owner {
+  block() noexcept : bytes_owner(0, &receive_buffers::on_last_release) {}
+
+  receive_buffers* home = nullptr;
+  receive_account* account = nullptr;
+  block* next = nullptr;
+  std::uint32_t charge = 0;
+  std::uint16_t index = 0;
+  bool is_copy = false;
+};
+
+receive_buffers::receive_buffers(std::uint32_t count, std::uint32_t buffer_bytes,
+                                 sched::driver& waker)
+    : count_(count),
+      buffer_bytes_(buffer_bytes),
+      reserve_count_(std::max(1U, count / 4)),
+      waker_(waker),
+      kernel_owns_((count + 63) / 64),
+      outstanding_(outstanding_bias) {}
+
+receive_buffers::~receive_buffers() {
+  delete[] blocks_;
+  if (mapped_bytes_ != 0) ::munmap(buffer_ring_, mapped_bytes_);
+}
+
+result<receive_buffers*> receive_buffers::create(::io_uring& ring, std::uint32_t count,
+                                                 std::uint32_t buffer_bytes, sched::driver& waker) {
+  constexpr std::size_t page_bytes = 64 * 1024;  // the largest page of the supported machines
+  const std::size_t ring_bytes =
+      (count * sizeof(::io_uring_buf) + page_bytes - 1) / page_bytes * page_bytes;
+  const std::size_t total_bytes = ring_bytes + std::size_t{count} * buffer_bytes;
+  void* memory =
+      ::mmap(nullptr, total_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return error_from_errno(errno, "receive buffers: mmap");
+
+  auto* self = new receive_buffers(count, buffer_bytes, waker);
+  self->ring_ = &ring;
+  self->mapped_bytes_ = total_bytes;
+  self->buffer_ring_ = static_cast<::io_uring_buf_ring*>(memory);
+  self->memory_ = static_cast<std::byte*>(memory) + ring_bytes;
+  // Relaxed: other threads only ever compare it with their own token, which it never equals.
+  self->owner_thread_.store(this_thread_token(), base::relaxed);
+  self->blocks_ = new block[count];
+
+  ::io_uring_buf_reg registration{};
+  registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
+  registration.ring_entries = count;
+  registration.bgid = buffer_group;
+  if (const int failed = ::io_uring_register_buf_ring(&ring, &registration, 0); failed != 0) {
+    delete self;
+    return error_from_errno(-failed, "io_uring: registering receive buffers");
+  }
+  ::io_uring_buf_ring_init(self->buffer_ring_);
+  for (std::uint32_t index = 0; index < count; ++index) {
+    self->blocks_[index].home = self;
+    self->blocks_[index].index = static_cast<std::uint16_t>(index);
+    self->put_into_ring(index);
+  }
+  self->collect();
+  return self;
+}
+
+void receive_buffers::retire(bool kernel_is_done) noexcept {
+  ::io_uring_unregister_buf_ring(ring_, buffer_group);
+  ring_ = nullptr;
+  for (auto& account : accounts_) account->listener_ = nullptr;
+  // Relaxed: as in create(); from here the owner thread's releases go the remote way too.
+  owner_thread_.store(nullptr, base::relaxed);
+
+  // [RB1] acq_rel: sees the returned blocks and the entries of their wakers, and shows closed to
+  // later returns; pairs RB3.
+  std::uintptr_t word = returns_.exchange(returns_closed, base::acq_rel);
+  for (auto* returned = is_block(word) ? reinterpret_cast<block*>(word) : nullptr;
+       returned != nullptr;) {
+    block* next = returned->next;
+    take_home(*returned);
+    returned = next;
+  }
+  // [RB2] acquire: a waker that is still inside wake() leaves before the driver may go; pairs RB5.
+  while (wakers_inside_.load(base::acquire) != 0) base::spin_pause();
+  if (!kernel_is_done) return;  // B4: leaked on purpose
+  count_down(outstanding_bias - out_count_);
+}
+
+void receive_buffers::count_down(std::int64_t amount) noexcept {
+  // [RB6] acq_rel: every holder's last use happens before the memory goes; pairs RB6.
+  if (outstanding_.fetch_sub(amount, base::acq_rel) == amount) delete this;
+}
+
+receive_account& receive_buffers::open_account(const receive_limits& limits,
+                                               credit_listener& listener) {
+  if (free_accounts_ == nullptr) {
+    accounts_.push_back(std::make_unique<receive_account>());
+    free_accounts_ = accounts_.back().get();
+  }
+  receive_account& opened = *free_accounts_;
+  free_accounts_ = opened.next_;
+  opened = receive_account{};
+  opened.limits_ = limits;
+  opened.listener_ = &listener;
+  return opened;
+}
+
+void receive_buffers::close_account(receive_account& account) noexcept {
+  account.listener_ = nullptr;
+  if (account.waits_for_credit_) {
+    account.waits_for_credit_ = false;
+    --waiting_count_;
+  }
+  free_if_done(account);
+}
+
+void receive_buffers::free_if_done(receive_account& account) noexcept {
+  if (account.listener_ != nullptr || account.block_count_ != 0 || account.waits_for_buffer_) {
+    return;
+  }
+  account.next_ = free_accounts_;
+  free_accounts_ = &account;
+}
+
+bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::uint32_t size) {
+  take_from_ring(index);
+  SLUICE_ASSERT(size <= buffer_bytes_, "the kernel filled more than a buffer");
+  const bool may_lend =
+      account.lent_count_ < account.limits_.lent_count_max && in_ring_count_ >= reserve_count_;
+  block* taken = nullptr;
+  const std::byte* data = address_of(index);
+  if (may_lend) {
+    taken = &blocks_[index];
+    taken->charge = buffer_bytes_;
+    ++account.lent_count_;
+  } else {
+    void* memory = ::operator new (sizeof(block) + size, std::align_val_t{alignof(block)});
+    taken = new (memory) block;
+    auto* copy = static_cast<std::byte*>(memory) + sizeof(block);
+    std::memcpy(copy, data, size);
+    data = copy;
+    put_into_ring(index);
+    taken->home = this;
+    taken->is_copy = true;
+    taken->charge = static_cast<std::uint32_t>(sizeof(block)) + size;
+    ++copied_count_;
+  }
+  taken->account = &account;
+  account.charged_bytes_ += taken->charge;
+  ++account.block_count_;
+  ++out_count_;
+  // Relaxed: nobody else has the block yet; the slice is published by whatever carries it.
+  taken->count.store(1, base::relaxed);
+  return bytes{taken, data, size};
+}
+
+void receive_buffers::recycle(std::uint32_t index) noexcept {
+  take_from_ring(index);
+  put_into_ring(index);
+}
+
+void receive_buffers::on_last_release(detail::bytes_owner* owner) noexcept {
+  auto& returned = *static_cast<block*>(owner);
+  receive_buffers& home = *returned.home;
+  // Relaxed: equal only on the owner thread, which wrote it.
+  if (home.owner_thread_.load(base::relaxed) == this_thread_token()) {
+    home.take_home(returned);
+  } else {
+    home.give_back_remotely(returned);
+  }
+}
+
+void receive_buffers::give_back_remotely(block& returned) noexcept {
+  // Relaxed: only compared; the CAS below orders.
+  std::uintptr_t word = returns_.load(base::relaxed);
+  for (;;) {
+    if (word == returns_closed) {
+      if (returned.is_copy) {
+        returned.~block();
+        ::operator delete (&returned, std::align_val_t{alignof(block)});
+      }
+      return count_down(1);  // `this` is alive: this block was counted until here
+    }
+    const bool must_wake = word == returns_wanted;
+    returned.next = is_block(word) ? reinterpret_cast<block*>(word) : nullptr;
+    // Entered before the push, so that retire() cannot let the driver go under the wake. Relaxed:
+    // published by RB3.
+    if (must_wake) wakers_inside_.fetch_add(1, base::relaxed);
+    // [RB3] release: publishes the block and the entry above; pairs RB1, RB4. Ends: a failure means
+    // that another thread returned a block or the owner took them.
+    const bool pushed = returns_.compare_exchange_weak(
+        word, reinterpret_cast<std::uintptr_t>(&returned), base::release, base::relaxed);
+    if (pushed && must_wake) waker_.wake();
+    // [RB5] release: the wake is over, nothing of this object is touched after it; pairs RB2.
+    if (must_wake) wakers_inside_.fetch_sub(1, base::release);
+    if (pushed) return;
+  }
+}
+
+void receive_buffers::take_home(block& returned) noexcept {
+  receive_account& account = *returned.account;
+  account.charged_bytes_ -= returned.charge;
+  --account.block_count_;
+  --out_count_;
+  if (returned.is_copy) {
+    returned.~block();
+    ::operator delete (&returned, std::align_val_t{alignof(block)});
+  } else {
+    --account.lent_count_;
+    put_into_ring(returned.index);
+  }
+  if (account.waits_for_credit_ && account.charged_bytes_ <= account.limits_.bytes_max / 2) {
+    account.waits_for_credit_ = false;
+    --waiting_count_;
+    if (account.listener_ != nullptr) account.listener_->on_receive_credit();
+  }
+  free_if_done(account);
+}
+
+void receive_buffers::put_into_ring(std::uint32_t index) noexcept {
+  std::uint64_t& word = kernel_owns_[index / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (index % 64);
+  SLUICE_ASSERT_WORD((word & bit) == 0, "B1: a receive buffer was returned twice", index);
+  word |= bit;
+  ++in_ring_count_;
+  if (ring_ == nullptr) return;  // retired: there is no ring to return to
+  ::io_uring_buf_ring_add(buffer_ring_, address_of(index), buffer_bytes_,
+                          static_cast<unsigned short>(index), ::io_uring_buf_ring_mask(count_),
+                          static_cast<int>(unpublished_count_));
+  ++unpublished_count_;
+}
+
+void receive_buffers::take_from_ring(std::uint32_t index) noexcept {
+  SLUICE_ASSERT_WORD(index < count_, "B2: a completion named a buffer that does not exist", index);
+  std::uint64_t& word = kernel_owns_[index / 64];
+  const std::uint64_t bit = std::uint64_t{1} << (index % 64);
+  SLUICE_ASSERT_WORD((word & bit) != 0, "B1: a lent receive buffer was given out again", index);
+  word &= ~bit;
+  --in_ring_count_;
+}
+
+void receive_buffers::enqueue_waiter(receive_account& account) noexcept {
+  account.next_ = nullptr;
+  (last_waiter_ != nullptr ? last_waiter_->next_ : first_waiter_) = &account;
+  last_waiter_ = &account;
+}
+
+void receive_buffers::wait_for_buffer(receive_account& account) noexcept {
+  if (account.waits_for_buffer_) return;
+  account.waits_for_buffer_ = true;
+  ++waiting_count_;
+  enqueue_waiter(account);
+}
+
+void receive_buffers::wait_for_credit(receive_account& account) noexcept {
+  if (account.waits_for_credit_) return;
+  account.waits_for_credit_ = true;
+  ++waiting_count_;
+}
+
+void receive_buffers::collect() noexcept {
+  // Relaxed: a return seen late is collected by a later turn; while somebody waits, arm_wake()
+  // looks again before the sleep.
+  if (is_block(returns_.load(base::relaxed))) {
+    // [RB4] acquire: sees the returned blocks; pairs RB3.
+    auto* returned = reinterpret_cast<block*>(returns_.exchange(returns_empty, base::acquire));
+    while (returned != nullptr) {
+      block* next = returned->next;
+      take_home(*returned);
+      returned = next;
+    }
+  }
+  if (unpublished_count_ != 0) {
+    ::io_uring_buf_ring_advance(buffer_ring_, static_cast<int>(unpublished_count_));
+    unpublished_count_ = 0;
+  }
+  if (first_waiter_ != nullptr) resume_waiters();
+}
+
+void receive_buffers::resume_waiters() noexcept {
+  // As many as there are buffers: more would only meet ENOBUFS again.
+  for (std::uint32_t left = in_ring_count_; left > 0 && first_waiter_ != nullptr; --left) {
+    receive_account& account = *first_waiter_;
+    first_waiter_ = account.next_;
+    if (first_waiter_ == nullptr) last_waiter_ = nullptr;
+    account.waits_for_buffer_ = false;
+    --waiting_count_;
+    if (account.listener_ != nullptr) {
+      account.listener_->on_receive_credit();
+    } else {
+      free_if_done(account);
+    }
+  }
+}
+
+bool receive_buffers::arm_wake() noexcept {
+  if (waiting_count_ == 0) return true;
+  std::uintptr_t word = returns_empty;
+  // Relaxed: the word alone carries the wish; who reads it there (RB3) owes the wake.
+  if (returns_.compare_exchange_strong(word, returns_wanted, base::relaxed, base::relaxed)) {
+    return true;
+  }
+  return word == returns_wanted;
+}
+
+bool receive_buffers::has_work() const noexcept {
+  if (waiting_count_ == 0) return false;
+  if (first_waiter_ != nullptr && in_ring_count_ != 0) return true;
+  // Relaxed: a hint; the collection orders.
+  return is_block(returns_.load(base::relaxed));
+}
+
+}  // namespace sluice::inline v0::io

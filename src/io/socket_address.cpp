@@ -1,0 +1,130 @@
+#include "io/socket_address.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+namespace sluice::inline v0::io {
+namespace {
+
+constexpr std::string_view unix_prefix = "unix:";
+constexpr std::size_t unix_path_start = offsetof(::sockaddr_un, sun_path);
+
+}  // namespace
+
+result<socket_address> socket_address::parse(std::string_view host, std::uint16_t port) {
+  const error refused{error_code::bad_address, 0, "socket_address"};
+  socket_address made;
+  if (host.substr(0, unix_prefix.size()) == unix_prefix) {
+    const std::string_view path = host.substr(unix_prefix.size());
+    auto* local = reinterpret_cast<::sockaddr_un*>(&made.storage_);
+    if (path.empty() || path.size() >= sizeof local->sun_path) return refused;
+    if (path.find('\0') != std::string_view::npos) return refused;
+    local->sun_family = AF_UNIX;
+    std::memcpy(local->sun_path, path.data(), path.size());
+    made.length_ = static_cast<::socklen_t>(unix_path_start + path.size() + 1);
+    return made;
+  }
+  if (host == "localhost") host = "127.0.0.1";
+  if (host.empty() || host == "*") host = "0.0.0.0";
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  const std::string text{host};
+  if (text.size() != std::strlen(text.c_str())) return refused;
+  auto* four = reinterpret_cast<::sockaddr_in*>(&made.storage_);
+  if (::inet_pton(AF_INET, text.c_str(), &four->sin_addr) == 1) {
+    four->sin_family = AF_INET;
+    four->sin_port = htons(port);
+    made.length_ = sizeof *four;
+    return made;
+  }
+  auto* six = reinterpret_cast<::sockaddr_in6*>(&made.storage_);
+  if (::inet_pton(AF_INET6, text.c_str(), &six->sin6_addr) == 1) {
+    six->sin6_family = AF_INET6;
+    six->sin6_port = htons(port);
+    made.length_ = sizeof *six;
+    return made;
+  }
+  return refused;
+}
+
+socket_address socket_address::local_of(int fd) noexcept {
+  socket_address found;
+  ::socklen_t length = sizeof found.storage_;
+  if (::getsockname(fd, reinterpret_cast<::sockaddr*>(&found.storage_), &length) == 0) {
+    found.length_ = length;
+  }
+  return found;
+}
+
+socket_address socket_address::peer_of(int fd) noexcept {
+  socket_address found;
+  ::socklen_t length = sizeof found.storage_;
+  if (::getpeername(fd, reinterpret_cast<::sockaddr*>(&found.storage_), &length) == 0) {
+    found.length_ = length;
+  }
+  return found;
+}
+
+std::uint16_t socket_address::port() const noexcept {
+  switch (family()) {
+    case AF_INET: return ntohs(reinterpret_cast<const ::sockaddr_in*>(&storage_)->sin_port);
+    case AF_INET6: return ntohs(reinterpret_cast<const ::sockaddr_in6*>(&storage_)->sin6_port);
+    default: return 0;
+  }
+}
+
+std::string socket_address::to_string() const {
+  char text[INET6_ADDRSTRLEN] = {};
+  switch (family()) {
+    case AF_INET:
+      ::inet_ntop(AF_INET, &reinterpret_cast<const ::sockaddr_in*>(&storage_)->sin_addr, text,
+                  sizeof text);
+      return std::string{text} + ":" + std::to_string(port());
+    case AF_INET6:
+      ::inet_ntop(AF_INET6, &reinterpret_cast<const ::sockaddr_in6*>(&storage_)->sin6_addr, text,
+                  sizeof text);
+      return "[" + std::string{text} + "]:" + std::to_string(port());
+    case AF_UNIX: {
+      const auto* local = reinterpret_cast<const ::sockaddr_un*>(&storage_);
+      const std::size_t bytes_max = length_ > unix_path_start ? length_ - unix_path_start : 0;
+      return std::string{unix_prefix} +
+             std::string(local->sun_path, ::strnlen(local->sun_path, bytes_max));
+    }
+    default: return "unknown";
+  }
+}
+
+result<base::unique_fd> listen_on(const socket_address& where, const listen_options& options) {
+  if (where.family() == AF_UNSPEC) return error{error_code::bad_address, 0, "listen: no address"};
+  if (options.backlog < 1) return error{error_code::bad_argument, 0, "listen: backlog"};
+  base::unique_fd socket{::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!socket.is_open()) return error_from_errno(errno, "listen: socket");
+  const int on = 1;
+  if (where.family() != AF_UNIX) {
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (options.reuse_port &&
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
+      return error_from_errno(errno, "listen: reuse_port");
+    }
+  }
+  if (where.family() == AF_INET6) {
+    const int only = options.ipv6_only ? 1 : 0;
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+  }
+  if (::bind(socket.get(), where.data(), where.length()) != 0) {
+    return error_from_errno(errno, "listen: bind");
+  }
+  if (::listen(socket.get(), options.backlog) != 0) {
+    return error_from_errno(errno, "listen: listen");
+  }
+  return socket;
+}
+
+}  // namespace sluice::inline v0::io

@@ -1,0 +1,57 @@
+// socket_address: where a socket is bound or who is at its other end; and the listening socket.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sluice/result.hpp>
+
+#include "base/unique_fd.hpp"
+
+namespace sluice::inline v0::io {
+
+/// An IPv4, IPv6 or unix address as the kernel has it. A value.
+class socket_address {
+ public:
+  socket_address() noexcept = default;
+
+  /// From a literal: "127.0.0.1", "::1", "[::1]", "localhost" (127.0.0.1), "" or "*" (0.0.0.0), or
+  /// "unix:/path" (then the port is ignored). Names are not resolved here: bad_address.
+  [[nodiscard]] static result<socket_address> parse(std::string_view host, std::uint16_t port);
+  /// What the socket is bound to; empty when the kernel does not say.
+  [[nodiscard]] static socket_address local_of(int fd) noexcept;
+  /// Who is at the other end; empty when it is gone already.
+  [[nodiscard]] static socket_address peer_of(int fd) noexcept;
+
+  [[nodiscard]] int family() const noexcept {
+    return length_ == 0 ? AF_UNSPEC : storage_.ss_family;
+  }
+  [[nodiscard]] std::uint16_t port() const noexcept;
+  /// "127.0.0.1:7000", "[::1]:7000", "unix:/path", or "unknown".
+  [[nodiscard]] std::string to_string() const;
+
+  [[nodiscard]] const ::sockaddr* data() const noexcept {
+    return reinterpret_cast<const ::sockaddr*>(&storage_);
+  }
+  [[nodiscard]] ::socklen_t length() const noexcept { return length_; }
+
+ private:
+  ::sockaddr_storage storage_{};
+  ::socklen_t length_ = 0;
+};
+
+struct listen_options {
+  int backlog = 1024;
+  bool reuse_port = false;
+  bool ipv6_only = true;
+};
+
+/// A bound, listening socket. Errors: address_in_use, permission_denied, bad_address,
+/// limit_reached.
+[[nodiscard]] result<base::unique_fd> listen_on(const socket_address& where,
+                                                const listen_options& options = {});
+
+}  // namespace sluice::inline v0::io

@@ -1,0 +1,31 @@
+#include <sluice/tcp_messages.hpp>
+
+#include <sluice/context.hpp>
+
+namespace sluice {
+inline namespace v0 {
+namespace tcp {
+
+const char* to_string(disconnect_reason reason) noexcept {
+  switch (reason) {
+    case disconnect_reason::closed_by_peer: return "closed_by_peer";
+    case disconnect_reason::closed_here: return "closed_here";
+    case disconnect_reason::peer_reset: return "peer_reset";
+    case disconnect_reason::timed_out: return "timed_out";
+    case disconnect_reason::flush_timed_out: return "flush_timed_out";
+    case disconnect_reason::write_overflow: return "write_overflow";
+    case disconnect_reason::aborted: return "aborted";
+    case disconnect_reason::stopping: return "stopping";
+    case disconnect_reason::failed: return "failed";
+  }
+  return "?";
+}
+
+void close_in_turn(core::slot& worker, core::envelope& carried) {
+  const alias id = static_cast<read_closed*>(carried.payload())->id;
+  core::send_from(worker, core::message_type_of<close>, id, close{id}, priority::main);
+}
+
+}  // namespace tcp
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,250 @@
+#include "net/tcp_server.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "actor/life.hpp"
+#include "actor/meta_flow.hpp"
+#include "actor/meta_state.hpp"
+#include "actor/node_core.hpp"
+#include "io/uring_driver.hpp"
+#include "net/tcp_connection.hpp"
+#include "sched/scheduler.hpp"
+
+namespace sluice::inline v0::tcp {
+
+namespace {
+
+constexpr base::nanoseconds_t report_interval_ns = 1'000'000'000;
+
+error bad(const char* place) noexcept { return {error_code::bad_argument, 0, place}; }
+
+}  // namespace
+
+server::server(server_options asked)
+    : inner_(std::make_unique<implementation>(std::move(asked))) {}
+server::~server() = default;
+
+// ---- in the spawner's thread ----
+
+result<void> server::implementation::open(server& self) {
+  core::meta_state& state = *self.self_->meta;
+  core::execution& by = *self.self_->running_on.load(base::relaxed);  // Relaxed: the caller's own.
+  if (auto checked = check_options(); !checked) return checked;
+  if (auto checked = check_workers(by, state); !checked) return checked;
+  auto where = io::socket_address::parse(options_.host, options_.port);
+  if (!where) return where.error();
+  io::listen_options options;
+  options.backlog = options_.backlog;
+  options.reuse_port = options_.reuseport;
+  auto listening = io::listen_on(where.value(), options);
+  if (!listening) return listening.error();
+  listening_ = std::move(listening).value();
+  bound_ = io::socket_address::local_of(listening_.get());
+  if (options_.port_bound != nullptr) *std::exchange(options_.port_bound, nullptr) = bound_.port();
+  return {};
+}
+
+result<void> server::implementation::check_options() const {
+  const connection_options& each = options_.connection;
+  if (options_.backlog < 1) return bad("tcp::server: backlog");
+  if (each.write_bytes_high == 0) return bad("tcp::server: write_bytes_high");
+  if (each.write_bytes_low > each.write_bytes_high) return bad("tcp::server: write_bytes_low");
+  if (each.read_bytes_max == 0) return bad("tcp::server: read_bytes_max");
+  if (each.flush_time_max.count() < 0) return bad("tcp::server: flush_time_max");
+  return {};
+}
+
+// Without workers the parent is the worker: a process, and not the node's root.
+result<void> server::implementation::check_workers(core::execution& by,
+                                                   const core::meta_state& state) {
+  if (options_.workers.empty()) {
+    const core::slot* const parent = by.node.slots.find(state.parent_slot);
+    if (parent == nullptr || parent == by.node.root || parent->meta != nullptr) {
+      return bad("tcp::server: no workers");
+    }
+    options_.workers.push_back({by.node.id, state.parent_slot, state.parent_generation});
+  }
+  for (const pid& worker : options_.workers) {
+    if (!worker.is_valid() || worker.node != by.node.id) return bad("tcp::server: workers");
+  }
+  return {};
+}
+
+// ---- on the ring's thread ----
+
+void server::implementation::begin(server& self, core::meta_state& state) {
+  state_ = &state;
+  by_ = static_cast<core::execution*>(state.home->context);
+  id_ = self.self();
+  // I/O metas live on workers that own rings (core::spawn_meta), and no other driver has one.
+  auto& ring = static_cast<io::uring_driver&>(state.home->parking());
+  listener_.emplace(ring, static_cast<io::listener_handler&>(*this));
+  if (auto opened = listener_->open(std::move(listening_)); !opened) {
+    by_->node.write_log(core::log_level::error, "tcp::server " + bound_.to_string() + ": " +
+                                                    opened.error().message());
+    core::leave_start(*by_, *state_, exit_reason::error(opened.error().message()));
+  }
+}
+
+void server::implementation::stop(const exit_reason& reason) {
+  is_closing_ = true;
+  waiting_.clear();
+  if (listener_) listener_->close();
+  if (!options_.takes_connections_along) return;
+  const exit_reason passed_on =
+      reason.code == exit_code::killed ? exit_reason::killed() : exit_reason::shutdown();
+  for (const list_place& place : places_) {  // V1
+    if (!place.connection.is_valid()) continue;
+    core::send_exit(*by_, place.connection.slot, place.connection.generation, passed_on);
+  }
+}
+
+void server::implementation::on_accept(base::unique_fd socket,
+                                       const io::socket_address& peer) noexcept {
+  if (is_closing_) return;
+  if (is_full()) {  // V2
+    waiting_.push_back({std::move(socket), peer});
+    return;
+  }
+  adopt(std::move(socket), peer);
+  if (is_full()) listener_->pause();
+}
+
+void server::implementation::adopt(base::unique_fd socket, const io::socket_address& peer) {
+  const auto worker = next_worker();
+  if (!worker) return;  // Nobody is left to serve it: closed.
+  const pid who = options_.workers[*worker];
+  core::meta_order order;
+  order.ring = ring_for(*worker);
+  const std::uint32_t place = take_place();
+  auto made = core::order_and_spawn<net::tcp_connection>(
+      order,
+      [this, who](const core::meta_order& filled) {
+        return core::spawn_meta(*by_, filled, *by_->node.slots.find(who.slot), who.generation);
+      },
+      net::connection_order{std::move(socket), peer.to_string(), who, id_, place,
+                            options_.connection});
+  if (!made) return give_place(place);  // The worker ended this moment, or the node stops.
+  places_[place].connection = made.value();
+}
+
+// The next in turn that lives.
+std::optional<std::uint32_t> server::implementation::next_worker() noexcept {
+  const auto count = static_cast<std::uint32_t>(options_.workers.size());
+  const std::uint64_t turn = accepted_count_++;
+  for (std::uint32_t step = 0; step < count; ++step) {
+    const auto index = static_cast<std::uint32_t>((turn + step) % count);
+    const pid& worker = options_.workers[index];
+    const core::slot* const place = by_->node.slots.find(worker.slot);
+    // Relaxed: link_child has the last word.
+    if (place != nullptr && place->generation.load(base::relaxed) == worker.generation) {
+      return index;
+    }
+  }
+  return std::nullopt;
+}
+
+int server::implementation::ring_for(std::uint32_t worker) const noexcept {
+  const core::node_core& node = by_->node;
+  const std::uint64_t own = state_->home->index() - node.ring_worker_first;
+  const std::uint64_t step = state_->home->runs_processes() ? worker : accepted_count_ - 1;
+  return static_cast<int>((own + step) % node.ring_worker_count);
+}
+
+std::uint32_t server::implementation::take_place() {
+  ++connection_count_;
+  if (first_free_ == no_place) {
+    places_.emplace_back();
+    return static_cast<std::uint32_t>(places_.size() - 1);
+  }
+  const std::uint32_t place = first_free_;
+  first_free_ = places_[place].next_free;
+  return place;
+}
+
+void server::implementation::give_place(std::uint32_t place) noexcept {
+  --connection_count_;
+  places_[place] = {alias{}, first_free_};
+  first_free_ = place;
+}
+
+void server::implementation::on_connection_ended(std::uint32_t place) {
+  give_place(place);
+  if (is_closing_) return;
+  listener_->on_descriptor_freed();
+  if (!waiting_.empty()) {
+    waiting_connection next = std::move(waiting_.front());
+    waiting_.erase(waiting_.begin());
+    adopt(std::move(next.socket), next.peer);
+  }
+  if (!is_full()) listener_->resume();
+}
+
+void server::implementation::on_accept_error(const error& why) noexcept {
+  const base::nanoseconds_t now = base::now_ns();
+  if (now < next_report_ns_) return;
+  next_report_ns_ = now + report_interval_ns;
+  by_->node.write_log(core::log_level::warning,
+                      "tcp::server " + bound_.to_string() + ": " + why.message());
+}
+
+void server::implementation::on_listener_closed() noexcept {
+  if (bound_.family() == AF_UNIX) {
+    const std::string name = bound_.to_string();
+    ::unlink(name.c_str() + std::string_view{"unix:"}.size());
+  }
+  auto& ring = static_cast<io::uring_driver&>(state_->home->parking());
+  // The node gave up on it: nothing is handled any more.
+  if (ring.is_stopping() && !state_->is_stopping) return;
+  core::leave_start(*by_, *state_,  // *this may be gone now
+                    is_closing_ ? exit_reason::normal() : exit_reason::error("accept failed"));
+}
+
+}  // namespace sluice::inline v0::tcp
+
+namespace sluice::inline v0 {
+
+namespace {
+
+tcp::server& server_of(void* object) noexcept { return *static_cast<tcp::server*>(object); }
+
+result<void> open_server(void* object) { return server_of(object).inner().open(server_of(object)); }
+void begin_server(void* object, core::meta_state& state) {
+  server_of(object).inner().begin(server_of(object), state);
+}
+void stop_server(void* object, const exit_reason& reason) {
+  server_of(object).inner().stop(reason);
+}
+void on_connection_ended(void* object, core::envelope& carried) {
+  const auto& ended = *static_cast<net::connection_ended*>(carried.payload());
+  server_of(object).inner().on_connection_ended(ended.place);
+}
+
+// By hand: the public class does not name the one message it handles.
+struct server_handlers {
+  static constexpr std::uint32_t mask = 1;
+  core::handler_entry entries[mask + 1]{};
+
+  constexpr server_handlers() {
+    const core::message_type& type = core::message_type_of<net::connection_ended>;
+    entries[type.hash & mask] = {&type, &on_connection_ended};
+  }
+};
+constexpr server_handlers handlers;
+
+}  // namespace
+
+constinit const core::meta_behaviour behaviour_of<tcp::server>::value{
+    {core::type_name<tcp::server>(), sizeof(tcp::server), alignof(tcp::server), handlers.entries,
+     server_handlers::mask, nullptr, &core::destroy_object<tcp::server>, &open_server, nullptr},
+    core::meta_flow::io,
+    nullptr,
+    &begin_server,
+    &stop_server,
+    nullptr};
+
+}  // namespace sluice::inline v0
