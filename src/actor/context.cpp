@@ -239,15 +239,38 @@ gate* gate_of(const slot& self) noexcept {
 
 // -- through a gate
 
+namespace {
+
+// The execution of a thread that the node owns and waits for: it needs no rundown.
+execution* own_thread_of(std::uint32_t node_id) noexcept {
+  execution* const here = current_execution();
+  const bool is_own = here != nullptr && !here->needs_rundown && here->node.id == node_id;
+  return is_own ? here : nullptr;
+}
+
+send_outcome post_signed(execution& by, envelope* carried, address to, priority lane) noexcept {
+  // Inside a handler the sender is who runs; elsewhere nobody.
+  if (by.running != nullptr) {
+    sign(*carried, *by.running);
+  } else {
+    leave_unsigned(*carried);
+  }
+  return deliver_to(by, carried, to, lane);
+}
+
+}  // namespace
+
 outgoing open_envelope(gate* node, std::uint32_t node_id, std::uint8_t block,
                        std::size_t bytes) noexcept {
   if (node == nullptr) return {nullptr, send_outcome::unknown};
+  if (execution* const here = own_thread_of(node_id)) return opened(*here, block, bytes);
   foreign_access access{*node, node_id};
   if (!access) return {nullptr, send_outcome::stopping};
   return opened(access.by(), block, bytes);
 }
 
 send_outcome post(gate* node, envelope* carried, address to, priority lane) noexcept {
+  if (execution* const here = own_thread_of(to.node)) return post_signed(*here, carried, to, lane);
   foreign_access access{*node, to.node};
   if (!access) {
     // The node went between the two calls: only the block is left to give back.
@@ -259,14 +282,7 @@ send_outcome post(gate* node, envelope* carried, address to, priority lane) noex
     }
     return send_outcome::stopping;
   }
-  execution& by = access.by();
-  // Inside a handler the sender is who runs; elsewhere nobody.
-  if (by.running != nullptr) {
-    sign(*carried, *by.running);
-  } else {
-    leave_unsigned(*carried);
-  }
-  return deliver_to(by, carried, to, lane);
+  return post_signed(access.by(), carried, to, lane);
 }
 
 send_outcome exit_through(gate* node, address to, exit_reason reason) noexcept {

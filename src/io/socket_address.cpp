@@ -90,7 +90,7 @@ std::string socket_address::to_string() const {
     case AF_INET6:
       ::inet_ntop(AF_INET6, &reinterpret_cast<const ::sockaddr_in6*>(&storage_)->sin6_addr, text,
                   sizeof text);
-      return "[" + std::string{text} + "]:" + std::to_string(port());
+      return std::string{"["}.append(text).append("]:").append(std::to_string(port()));
     case AF_UNIX: {
       const auto* local = reinterpret_cast<const ::sockaddr_un*>(&storage_);
       const std::size_t bytes_max = length_ > unix_path_start ? length_ - unix_path_start : 0;

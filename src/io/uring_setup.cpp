@@ -154,7 +154,7 @@ result<std::unique_ptr<uring_driver>> uring_driver::create(const uring_options& 
   if ((self->ring_.features & needed) != needed) {
     return error{error_code::io_unavailable, 0, "io_uring_setup: kernel too old (features)"};
   }
-  // A forked child must not meet the ring (PITFALLS 41); refusal is no reason to fail.
+  // A forked child must not meet the ring; refusal is no reason to fail.
   static_cast<void>(::io_uring_ring_dontfork(&self->ring_));
   return self;
 }
