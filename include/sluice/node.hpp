@@ -47,7 +47,7 @@ struct node_options {
   std::uint32_t ring_entries = 256;
   std::uint32_t ring_completions = 4096;
   std::uint32_t ring_buffers = 256;        ///< a power of two
-  std::uint32_t ring_buffer_bytes = 4096;  ///< a multiple of 64
+  std::uint32_t ring_buffer_bytes = 16384;  ///< a multiple of 64
 
   /// Where warnings go: called on the thread that has something to say, must not call the node.
   /// Empty: to standard error.

@@ -7,8 +7,9 @@ namespace sluice::inline v0::sched {
 
 namespace {
 
-// How long an idle worker polls before it sleeps: longer than a wake costs (PEERS: 26 µs).
-constexpr std::uint64_t poll_before_sleep_us = 40;
+// How long an idle worker polls before it sleeps: longer than a wake costs (26 µs) and
+// than stuck_after_us, so that a searcher can find stuck work.
+constexpr std::uint64_t poll_before_sleep_us = 60;
 
 }  // namespace
 
