@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Shows that actor-bench verifies what it measures.
+
+    controls.py ACTOR_BENCH
+
+Every workload must pass at tiny sizes, with one thread and with two; and with one message dropped,
+doubled, swapped with the next or changed, every workload must fail and print no figure. Exit code 0:
+all as promised.
+"""
+import re
+import subprocess
+import sys
+
+BENCH = sys.argv[1]
+DEFECTS = ["drop", "duplicate", "reorder", "wrong-value"]
+LINE = re.compile(r"^(median )?[a-z-]+ [12] -?[0-9.]+ (ns|M/s|k/s|B|MiB|s|ms|wakes|ticks)$")
+failures = []
+
+
+def run(*words):
+    done = subprocess.run([BENCH, *words], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout.splitlines(), done.stderr.strip()
+
+
+def check(holds, promise, detail=""):
+    print(f"{'ok    ' if holds else 'FAILED'} {promise} {'' if holds else detail}", flush=True)
+    if not holds:
+        failures.append(promise)
+
+
+def main():
+    code, listed, _ = run("--list")
+    workloads = [line.split()[0] for line in listed]
+    check(code == 0 and len(workloads) >= 12, "--list names the workloads", listed)
+    for workload in workloads:
+        for threads in ("1", "2"):
+            code, lines, text = run("--workload", workload, "--threads", threads, "--runs", "3",
+                                    "--tiny")
+            runs = [line for line in lines if line.startswith(f"{workload} {threads} ")]
+            medians = [line for line in lines if line.startswith(f"median {workload} {threads} ")]
+            good = code == 0 and len(runs) == 3 and len(medians) == 1 and all(map(LINE.match, lines))
+            check(good, f"{workload} with {threads} threads is verified and printed", (lines, text))
+        for defect in DEFECTS:
+            code, lines, text = run("--workload", workload, "--threads", "2", "--tiny",
+                                    "--plant", defect)
+            check(code == 1 and not lines and text, f"{workload} finds a planted {defect}",
+                  (code, lines, text))
+            print(f"       {text}")
+    for words in (["--workload", "nothing"], ["--runs", "0"], [], ["--param", "rounds=x"],
+                  ["--workload", "ring", "--param", "rounds=3"]):
+        code, lines, text = run(*words)
+        check(code == 2 and not lines and text, f"usage error for {words}", (code, lines, text))
+    print(f"{len(failures)} failures")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

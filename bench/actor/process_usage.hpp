@@ -1,0 +1,14 @@
+// What the process holds of the machine's memory and time, as the kernel counts it.
+#pragma once
+
+#include <cstdint>
+
+namespace actor_bench {
+
+/// Bytes resident now.
+[[nodiscard]] std::uint64_t resident_bytes();
+
+/// Processor time used by all threads so far, in nanoseconds.
+[[nodiscard]] std::uint64_t processor_time_ns();
+
+}  // namespace actor_bench

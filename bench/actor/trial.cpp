@@ -1,0 +1,108 @@
+#include "trial.hpp"
+
+#include <thread>
+
+namespace actor_bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Between two looks at a run that is under way.
+constexpr auto look_again = 50ms;
+// So many looks without any change and with nothing queued: a message is missing.
+constexpr int looks_until_stalled = 5;
+constexpr auto quiescence_patience = 10s;
+constexpr auto stop_patience = 30s;
+
+sluice::node_options options_for(const settings& given) {
+  sluice::node_options options;
+  options.schedulers = given.threads;
+  options.io = false;
+  options.pin = given.pin;
+  return options;
+}
+
+std::string describe(const sluice::message_statistics& sums) {
+  return " (sent " + std::to_string(sums.sent) + ", handled " + std::to_string(sums.handled) +
+         ", rejected " + std::to_string(sums.rejected) + ", dropped " +
+         std::to_string(sums.dropped) + ", queued " + std::to_string(sums.queued) + ", alive " +
+         std::to_string(sums.alive) + ")";
+}
+
+bool is_conserved(const sluice::message_statistics& sums) {
+  return sums.sent == sums.handled + sums.dropped + sums.rejected + sums.queued;
+}
+
+}  // namespace
+
+trial::trial(const workload& what, const settings& given)
+    : what_(what), given_(given), node_("actor-bench", options_for(given)) {
+  if (auto started = node_.start(); !started) {
+    throw void_run{"the node does not start: " + started.error().message()};
+  }
+}
+
+std::uint64_t trial::parameter(std::string_view name) const {
+  if (const auto found = given_.parameters.find(name); found != given_.parameters.end()) {
+    return found->second;
+  }
+  for (const auto& each : what_.parameters) {
+    if (each.name == name) return given_.is_tiny ? each.tiny : each.value;
+  }
+  throw void_run{"the workload has no parameter " + std::string{name}};
+}
+
+double trial::wait_from(bench_clock::time_point begin) {
+  const auto deadline = begin + given_.patience;
+  sluice::message_statistics before;
+  int looks = 0;
+  while (!line_.wait_until(bench_clock::now() + look_again)) {
+    const sluice::message_statistics now = node_.messages();
+    const bool stands_still = now.queued == 0 && now.sent == before.sent &&
+                              now.handled == before.handled && now.alive == before.alive;
+    looks = stands_still ? looks + 1 : 0;
+    before = now;
+    if (looks >= looks_until_stalled) {
+      throw void_run{"a message is missing: nothing moves and not all is done" + describe(now)};
+    }
+    if (bench_clock::now() > deadline) throw void_run{"not done in time" + describe(now)};
+  }
+  if (const std::string failure = line_.failure(); !failure.empty()) throw void_run{failure};
+  return std::chrono::duration<double>(line_.ended_at() - begin).count();
+}
+
+void trial::verify(std::uint64_t sent, std::uint64_t alive) {
+  const auto deadline = bench_clock::now() + quiescence_patience;
+  sluice::message_statistics sums = node_.messages();
+  // The last handler may still be returning, the last process ending.
+  while ((sums.queued != 0 || sums.alive != alive) && bench_clock::now() < deadline) {
+    std::this_thread::sleep_for(1ms);
+    sums = node_.messages();
+  }
+  if (const std::string failure = line_.failure(); !failure.empty()) throw void_run{failure};
+  require(is_conserved(sums), "messages are conserved");
+  require(sums.queued == 0, "nothing stays queued");
+  require(sums.sent == sent, ("exactly " + std::to_string(sent) + " messages are sent").c_str());
+  require(sums.handled == sent, "each message is handled");
+  require(sums.alive == alive, ("exactly " + std::to_string(alive) + " processes live").c_str());
+}
+
+void trial::finish() {
+  const sluice::stop_report report = node_.stop(stop_patience);
+  require(report.is_clean(), "the node stops in time");
+  const sluice::message_statistics sums = node_.messages();
+  require(is_conserved(sums), "messages are conserved after the stop");
+  require(sums.queued == 0, "nothing is queued after the stop");
+  require(sums.alive == 0, "nobody is alive after the stop");
+  for (const auto& scheduler : node_.schedulers()) {
+    require(scheduler.rescued_by_timeout == 0, "no wake is lost");
+  }
+  if (const std::string failure = line_.failure(); !failure.empty()) throw void_run{failure};
+}
+
+void trial::require(bool holds, const char* promise) const {
+  if (!holds) throw void_run{std::string{promise} + ": no" + describe(node_.messages())};
+}
+
+}  // namespace actor_bench

@@ -1,0 +1,107 @@
+// trial: one run of one workload on a node of its own, timed and verified.
+//
+// Life: made (the node starts) → the workload's function spawns, times and states what it expects →
+//   finish() stops the node and checks that nothing is left. What does not hold throws void_run,
+//   and then no figure may be printed.
+// Who: the driver, a thread that is foreign to the node.
+#pragma once
+
+#include <sluice/sluice.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "finish_line.hpp"
+#include "plant.hpp"
+#include "workload.hpp"
+
+namespace actor_bench {
+
+/// A check failed: the run has no figure.
+struct void_run : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What the command line asks of every run.
+struct settings {
+  std::uint32_t threads = 1;
+  sluice::pinning pin = sluice::pinning::cores;
+  std::chrono::seconds patience{120};
+  bool is_tiny = false;
+  std::map<std::string, std::uint64_t, std::less<>> parameters{};
+};
+
+/// What a driver's first actor waits for; its number is checked like any other.
+struct go {
+  static constexpr std::uint64_t expected = 0x60;
+  std::uint64_t number = expected;
+};
+
+class trial {
+ public:
+  trial(const workload& what, const settings& given);
+  trial(const trial&) = delete;
+  trial& operator=(const trial&) = delete;
+
+  [[nodiscard]] std::uint64_t parameter(std::string_view name) const;
+  [[nodiscard]] const settings& given() const noexcept { return given_; }
+  [[nodiscard]] sluice::node& node() noexcept { return node_; }
+  [[nodiscard]] finish_line& line() noexcept { return line_; }
+
+  template <class A, class... Arguments>
+  [[nodiscard]] sluice::handle<A> spawn(Arguments&&... arguments) {
+    auto made = node_.spawn<A>(sluice::spawn_options{}, std::forward<Arguments>(arguments)...);
+    if (!made) throw void_run{"a spawn failed: " + made.error().message()};
+    return made.value();
+  }
+
+  /// Something that actors share: it lives until the node is gone, also when the run fails.
+  template <class T, class... Arguments>
+  [[nodiscard]] T& keep(Arguments&&... arguments) {
+    auto made = std::make_shared<T>(std::forward<Arguments>(arguments)...);
+    kept_.push_back(made);
+    return *made;
+  }
+
+  /// Sends a message from outside; it must be accepted.
+  template <class Handle, class M = go>
+  void tell(const Handle& to, M message = {}) {
+    if (to.send(std::move(message)) != sluice::send_outcome::accepted) {
+      throw void_run{"a message from the driver was refused"};
+    }
+  }
+
+  /// Seconds from before `begin_it` until `parties` actors have arrived.
+  template <class BeginIt>
+  [[nodiscard]] double time(std::uint64_t parties, BeginIt&& begin_it) {
+    line_.arm(parties);
+    const auto begin = bench_clock::now();
+    begin_it();
+    return wait_from(begin);
+  }
+
+  /// Waits until nothing is queued, then: exactly `sent` messages were sent since the node started,
+  /// each was handled, and `alive` processes live.
+  void verify(std::uint64_t sent, std::uint64_t alive);
+
+  /// Stops the node: all are gone, nothing is queued, everything sent is accounted for.
+  void finish();
+
+ private:
+  double wait_from(bench_clock::time_point begin);
+  void require(bool holds, const char* promise) const;
+
+  const workload& what_;
+  const settings& given_;
+  finish_line line_;
+  std::vector<std::shared_ptr<void>> kept_;
+  sluice::node node_;
+};
+
+}  // namespace actor_bench

@@ -1,0 +1,56 @@
+// workload: one program of the actor suites, as the table in workloads.cpp lists it.
+//
+// A workload function is the protocol and nothing else: it spawns, names the first message and says
+// what the run must have cost in messages. Verification, time and printing are the trial's.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace actor_bench {
+
+class trial;
+
+/// A size of a workload: its value by definition, and one that ends within milliseconds.
+struct parameter {
+  std::string_view name{};
+  std::uint64_t value = 0;
+  std::uint64_t tiny = 0;
+};
+
+/// One line of output. `suffix` is "" for the figure that has the workload's own name.
+struct figure {
+  std::string_view suffix;
+  double value;
+  std::string_view unit;
+};
+
+struct workload {
+  std::string_view name;
+  std::string_view what;
+  parameter parameters[4];  ///< those without a name do not exist
+  /// It measures memory, so each run gets a process of its own: pools outlive nodes.
+  bool needs_cold_memory;
+  std::vector<figure> (*run)(trial& run);
+};
+
+extern const workload big;
+extern const workload chameneos;
+extern const workload count;
+extern const workload fjcreate;
+extern const workload fjthrput;
+extern const workload flood;
+extern const workload idle;
+extern const workload mbox;
+extern const workload nn;
+extern const workload pingpong;
+extern const workload quiet;
+extern const workload ring;
+
+[[nodiscard]] std::span<const workload* const> all_workloads() noexcept;
+/// Null when there is none of that name.
+[[nodiscard]] const workload* find_workload(std::string_view name) noexcept;
+
+}  // namespace actor_bench

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""Shows that sluice-load finds what it shall find and that raw-echo keeps its promises.
+
+    selftest.py SLUICE_LOAD RAW_ECHO
+
+The generator runs against servers written here that lose, double, swap, flip, mix up or withhold
+bytes, and must fail; the bare servers are met by peers that half-close, that do not read, that
+reset. Exit code 0: all as promised.
+"""
+import atexit
+import os
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+LOAD, RAW = sys.argv[1], sys.argv[2]
+failures = []
+
+
+def check(holds, promise, detail=""):
+    print(f"{'ok    ' if holds else 'FAILED'} {promise} {'' if holds else detail}", flush=True)
+    if not holds:
+        failures.append(promise)
+
+
+class WrongEcho:
+    """An echo server on a thread; `spoil(server, connection number, bytes so far, data)` returns
+    what is sent instead of data, None to close."""
+
+    def __init__(self, spoil):
+        self.spoil = spoil
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        self.stopping = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        selector = selectors.DefaultSelector()
+        selector.register(self.listener, selectors.EVENT_READ)
+        self.peers = {}
+        while not self.stopping:
+            for key, _ in selector.select(0.05):
+                if key.fileobj is self.listener:
+                    peer, _ = self.listener.accept()
+                    self.peers[peer] = [len(self.peers), 0]
+                    selector.register(peer, selectors.EVENT_READ)
+                    continue
+                state = self.peers[key.fileobj]
+                try:
+                    data = key.fileobj.recv(65536)
+                    answer = self.spoil(self, state[0], state[1], data) if data else None
+                    state[1] += len(data)
+                    if answer is not None:
+                        key.fileobj.sendall(answer)
+                        continue
+                except OSError:
+                    pass
+                selector.unregister(key.fileobj)
+                key.fileobj.close()
+        for peer in self.peers:
+            peer.close()
+        self.listener.close()
+
+    def stop(self):
+        self.stopping = True
+        self.thread.join()
+
+
+def load(port, *words, to=None):
+    command = [LOAD, "--to", to or f"127.0.0.1:{port}", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def last_line_figures(done):
+    return dict(word.split("=") for word in done.stdout.strip().splitlines()[-1].split())
+
+
+def swapped(data):
+    return data[8:16] + data[:8] + data[16:] if len(data) >= 16 else data
+
+
+def flipped(data):
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def mixed(server, number, so_far, data):
+    """Connection 1's bytes go to connection 0 and the other way round."""
+    if number > 1 or len(server.peers) < 2:
+        return data
+    other = list(server.peers)[1 - number]
+    other.sendall(data)
+    return b""
+
+
+def check_generator():
+    late = 20_000  # bytes a connection echoes rightly before the fault
+    faults = {
+        "a lost byte": lambda s, n, at, data: data[1:] if at > late else data,
+        "a lost word": lambda s, n, at, data: data[8:] if at > late else data,
+        "a doubled message": lambda s, n, at, data: data + data if at > late else data,
+        "two swapped words": lambda s, n, at, data: swapped(data) if at > late else data,
+        "a flipped bit": lambda s, n, at, data: flipped(data) if at > late else data,
+        "a mixed-up connection": mixed,
+        "a withheld answer": lambda s, n, at, data: b"" if at > late else data,
+        "a closed connection": lambda s, n, at, data: None if at > late else data,
+    }
+    for name, spoil in faults.items():
+        server = WrongEcho(spoil)
+        done = load(server.port, "--connections", "3", "--seconds", "0.4", "--warmup", "0.1")
+        server.stop()
+        errors = int(last_line_figures(done)["errors"])
+        check(done.returncode == 1 and errors > 0, f"{name} is an error",
+              f"{done.returncode} {done.stdout}")
+
+    right = WrongEcho(lambda s, n, at, data: data)
+    for words in (("--size", "1"), ("--size", "1000", "--depth", "7"),
+                  ("--size", "300001", "--depth", "2"), ("--size", "64", "--rate", "2000"),
+                  ("--size", "77777", "--rate", "100")):
+        done = load(right.port, "--connections", "5", "--seconds", "0.5", "--warmup", "0.1", *words)
+        check(done.returncode == 0 and last_line_figures(done)["errors"] == "0",
+              f"a right server passes with {' '.join(words)}", done.stdout + done.stderr)
+    done = load(right.port, "--rate", "3000", "--seconds", "1", "--warmup", "0.2",
+                "--connections", "7")
+    rate = float(last_line_figures(done)["rate"])
+    check(2700 < rate < 3300, "an open loop keeps its rate", str(rate))
+    right.stop()
+
+    paused = threading.Event()
+
+    def stall(server, number, so_far, data):
+        if so_far > 30_000 and not paused.is_set():
+            paused.set()
+            time.sleep(0.3)  # the fault itself: the server does nothing for 300 ms
+        return data
+
+    stalling = WrongEcho(stall)
+    done = load(stalling.port, "--rate", "2000", "--seconds", "1.5", "--warmup", "0.1",
+                "--connections", "1")
+    stalling.stop()
+    figures = last_line_figures(done)
+    check(float(figures["p99_us"]) > 150_000,
+          "an open loop charges a stall to every message that was due in it", str(figures))
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        unused = probe.getsockname()[1]
+    for to in (f"127.0.0.1:{unused}", "nonsense", "127.0.0.1:99999", "192.0.2.1:7"):
+        done = load(0, "--seconds", "0.1", to=to)
+        check(done.returncode == 2 and done.stderr.strip() != "",
+              f"{to} is refused with a reason", f"{done.returncode} {done.stderr}")
+
+
+class Raw:
+    def __init__(self, driver, *words):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.process = subprocess.Popen(
+            [RAW, "--driver", driver, "--listen", f"127.0.0.1:{self.port}", *words],
+            stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # a check that raises leaves nothing behind
+        self.process.stdout.readline()
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def rss_kib(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=20)
+        return self.process.returncode, out.strip().splitlines()[-1]
+
+
+def echo_all(raw, data, half_close=True):
+    """Sends all from one thread, reads to the end; what came back."""
+    peer = raw.connect()
+
+    def send():
+        peer.sendall(data)
+        if half_close:
+            peer.shutdown(socket.SHUT_WR)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    got = bytearray()
+    while len(got) < len(data) or half_close:
+        part = peer.recv(1 << 20)
+        if not part:
+            break
+        got += part
+    sender.join()
+    peer.close()
+    return bytes(got)
+
+
+def fill_until_blocked(peer, limit):
+    """Sends without reading until nothing more is taken for a second, or `limit`; bytes taken."""
+    peer.settimeout(1)
+    sent = 0
+    block = os.urandom(65536)
+    try:
+        while sent < limit:
+            sent += peer.send(block)
+    except TimeoutError:
+        pass
+    return sent
+
+
+def check_raw(driver):
+    raw = Raw(driver)
+    data = os.urandom(30_000_000)
+    check(echo_all(raw, data) == data,
+          f"{driver}: 30 MB come back, then the end, after a half-close")
+    threads = []
+    right = []
+    part = data[:500_000]
+    for _ in range(40):
+        threads.append(threading.Thread(target=lambda: right.append(echo_all(raw, part) == part)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    check(right == [True] * 40, f"{driver}: 40 connections at once come back right")
+
+    silent = [raw.connect() for _ in range(20)]
+    before = raw.rss_kib()
+    taken = [fill_until_blocked(peer, 64_000_000) for peer in silent[:4]]
+    check(max(taken) < 64_000_000, f"{driver}: a peer that does not read is not read for ever",
+          str(taken))
+    check(raw.rss_kib() - before < 16_384, f"{driver}: such peers do not grow memory",
+          f"{raw.rss_kib() - before} KiB")
+    check(echo_all(raw, part) == part, f"{driver}: others are served meanwhile")
+    got = 0
+    silent[0].settimeout(20)
+    while got < taken[0]:
+        got += len(silent[0].recv(1 << 20))
+    check(got == taken[0], f"{driver}: a peer that reads at last gets every byte")
+    for peer in silent:  # reset, some with answers unread
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+    check(echo_all(raw, b"after" * 1000) == b"after" * 1000, f"{driver}: resets harm nobody else")
+    done = load(raw.port, "--connections", "200", "--seconds", "0.5", "--warmup", "0.1",
+                "--size", "3000", "--depth", "3")
+    check(done.returncode == 0, f"{driver}: 200 connections under load are right",
+          done.stderr + done.stdout)
+    code, line = raw.stop()
+    check(code == 0 and line.startswith("cpu_s=") and "bytes_in=" in line,
+          f"{driver}: stops with a summary", line)
+
+    tiny = Raw(driver, "--buffers", "2", "--buffer-size", "64")
+    part = data[:300_000]
+    check(echo_all(tiny, part) == part, f"{driver}: two buffers of 64 bytes are enough")
+    done = load(tiny.port, "--connections", "30", "--seconds", "0.4", "--warmup", "0.1",
+                "--size", "500")
+    check(done.returncode == 0, f"{driver}: and for 30 connections", done.stderr + done.stdout)
+    tiny.stop()
+
+
+check_generator()
+for name in ("uring", "epoll"):
+    check_raw(name)
+print(f"{len(failures)} failed")
+sys.exit(1 if failures else 0)
