@@ -38,7 +38,8 @@ def main():
                                     "--tiny")
             runs = [line for line in lines if line.startswith(f"{workload} {threads} ")]
             medians = [line for line in lines if line.startswith(f"median {workload} {threads} ")]
-            good = code == 0 and len(runs) == 3 and len(medians) == 1 and all(map(LINE.match, lines))
+            good = (code == 0 and len(runs) == 3 and len(medians) == 1
+                    and all(map(LINE.match, lines)))
             check(good, f"{workload} with {threads} threads is verified and printed", (lines, text))
         for defect in DEFECTS:
             code, lines, text = run("--workload", workload, "--threads", "2", "--tiny",

@@ -137,7 +137,8 @@ class participant {
   participant(const participant&) = delete;
   participant& operator=(const participant&) = delete;
 
-  core::slot* self_ = nullptr;
+  // Until bind(): a place whose every use says that this is not inside of a handler.
+  core::slot* self_ = &core::unbound_slot();
 };
 
 /// The erased base of all processes.

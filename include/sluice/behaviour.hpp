@@ -100,21 +100,29 @@ struct dispatch_table<A, messages<Listed...>, messages<Library...>> {
       sizeof...(Listed) + (std::size_t{0} + ... + (handles<A, Library> ? 1 : 0));
   static constexpr std::size_t size = std::bit_ceil(2 * used + 1);
 
-  static constexpr std::array<handler_entry, size> build() {
+  // Which places are taken is noted apart: under UBSan g++ 12 cannot compare an address with null in a
+  // constant expression.
+  struct builder {
     std::array<handler_entry, size> table{};
-    (add<Listed>(table), ...);
-    ((handles<A, Library> ? add_if_handled<Library>(table) : void()), ...);
-    return table;
-  }
-  template <class M>
-  static constexpr void add(std::array<handler_entry, size>& table) {
-    std::size_t at = name_hash(type_name<M>()) & (size - 1);
-    while (table[at].type != nullptr) at = (at + 1) & (size - 1);
-    table[at] = {&message_type_of<M>, &invoke_handler<A, M>};
-  }
-  template <class M>
-  static constexpr void add_if_handled(std::array<handler_entry, size>& table) {
-    if constexpr (handles<A, M>) add<M>(table);
+    std::array<bool, size> is_taken{};
+
+    template <class M>
+    constexpr void add() {
+      std::size_t at = name_hash(type_name<M>()) & (size - 1);
+      while (is_taken[at]) at = (at + 1) & (size - 1);
+      is_taken[at] = true;
+      table[at] = {&message_type_of<M>, &invoke_handler<A, M>};
+    }
+    template <class M>
+    constexpr void add_if_handled() {
+      if constexpr (handles<A, M>) add<M>();
+    }
+  };
+  static constexpr std::array<handler_entry, size> build() {
+    builder made;
+    (made.template add<Listed>(), ...);
+    (made.template add_if_handled<Library>(), ...);
+    return made.table;
   }
 
   static constexpr std::array<handler_entry, size> entries = build();

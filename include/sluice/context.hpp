@@ -29,6 +29,9 @@ struct outgoing {
   send_outcome refused = send_outcome::full;
 };
 
+/// What an actor that has not been spawned yet is bound to.
+[[nodiscard]] slot& unbound_slot() noexcept;
+
 // -- from inside: `self` is the slot of the actor or meta whose flow this is
 [[nodiscard]] outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexcept;
 send_outcome post(slot& self, envelope* carried, address to, priority lane) noexcept;

@@ -47,7 +47,7 @@ struct connection_options {
 struct server_options {
   /// An IPv4 or IPv6 address, "localhost", "*", or "unix:/path". Names are not resolved.
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;          ///< 0 = any free one
+  std::uint16_t port = 0;  ///< 0 = any free one
   /// Where to write the port that was bound, before the spawn returns; borrowed until then.
   std::uint16_t* port_bound = nullptr;
   int backlog = 4096;

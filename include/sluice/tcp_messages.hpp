@@ -34,9 +34,10 @@ struct connected {
 };
 
 /// Bytes, in order. From a connection: what was read; the slice lies in the ring's own buffer: pass
-/// it on or let go of it soon, and copy what is to be kept for long (bytes::copy_of), because what a
-/// connection's slices hold counts against its read_bytes_max. To a connection: what is to be written.
-/// `id` names the connection in both directions; the receiver of a send is the alias sent to.
+/// it on or let go of it soon, and copy what is to be kept for long (bytes::copy_of), because what
+/// a connection's slices hold counts against its read_bytes_max. To a connection: what is to be
+/// written. `id` names the connection in both directions; the receiver of a send is the alias sent
+/// to.
 struct data {
   alias id;
   sluice::bytes bytes;
@@ -48,8 +49,8 @@ struct writable {
 };
 
 /// The peer sends no more; writing still works. A worker without a handler for it (a catch-all is
-/// none) has the connection closed once everything it wrote in answer to earlier data is flushed: the
-/// runtime answers with close, in the worker's place in the order of messages.
+/// none) has the connection closed once everything it wrote in answer to earlier data is flushed:
+/// the runtime answers with close, in the worker's place in the order of messages.
 struct read_closed {
   alias id;
 };

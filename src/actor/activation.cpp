@@ -25,23 +25,28 @@ void take_ownership(execution& by, slot& self) noexcept {
   by.running = &self;
 }
 
-// What bounds one activation.
+// What bounds one activation. The clock is read at the 4th message and then at the 8th, 16th… and
+// every clock_interval-th: a flood pays next to nothing, slow handlers are noticed within eight.
 class budget {
  public:
-  explicit budget(const activation_budget& limits) noexcept
-      : limits_(limits), messages_left_(limits.messages_max) {}
+  explicit budget(const activation_budget& limits) noexcept : limits_(limits) {}
 
-  [[nodiscard]] bool is_used_up() noexcept {
-    if (--messages_left_ == 0) return true;
-    if (messages_left_ % limits_.clock_interval != 0) return false;
+  enum class verdict : std::uint8_t { go_on, look_for_mail, used_up };
+
+  [[nodiscard]] verdict after_message() noexcept {
+    ++count_;
+    if (count_ >= limits_.messages_max) return verdict::used_up;
+    const bool is_early_mark = count_ < limits_.clock_interval && (count_ & (count_ - 1)) == 0;
+    if (!is_early_mark && count_ % limits_.clock_interval != 0) return verdict::go_on;
+    if (count_ < 4) return verdict::go_on;
     const std::uint64_t now = base::ticks();
     if (begin_ticks_ == 0) begin_ticks_ = now;
-    return now - begin_ticks_ >= limits_.ticks_max;
+    return now - begin_ticks_ >= limits_.ticks_max ? verdict::used_up : verdict::look_for_mail;
   }
 
  private:
   const activation_budget& limits_;
-  std::uint32_t messages_left_;
+  std::uint32_t count_ = 0;
   std::uint64_t begin_ticks_ = 0;
 };
 
@@ -99,6 +104,7 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) noexcep
   // Relaxed: the owner reads its own generation.
   if (carried->to_generation != self.generation.load(base::relaxed)) [[unlikely]] {
     by.bury(carried, dead_letter::stale);  // S4
+    by.end_run_of_sends();
     return false;
   }
   by.current = carried;
@@ -115,13 +121,13 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) noexcep
   is_handled = dispatch(by, self, *carried);
 #endif
   by.current = nullptr;
-  by.end_run_of_sends();
   if (is_handled) [[likely]] {
     base::add_single_writer(by.counters.handled, std::uint64_t{1});
     by.free_envelope(carried);
   } else {
     by.bury(carried, dead_letter::unhandled);
   }
+  by.end_run_of_sends();  // X2; after the payload's destructor, which may send too.
   return self.exit_wanted != 0;
 }
 
@@ -143,7 +149,7 @@ bool try_leave(execution& by, slot& self) noexcept {
   budget left{by.node.budget};
   bool is_over = false;
   while (true) {
-    envelope* const next = self.mail.pop(++by.turn);
+    envelope* const next = self.mail.pop();
     if (next == nullptr) {
       return_credits(self, credits);
       if (try_leave(by, self)) return loop_end::parked;
@@ -157,7 +163,12 @@ bool try_leave(execution& by, slot& self) noexcept {
       return_credits(self, credits);
       return loop_end::wants_end;
     }
-    is_over = is_over || left.is_used_up();
+    if (!is_over) {
+      const budget::verdict verdict = left.after_message();
+      is_over = verdict == budget::verdict::used_up;
+      // Urgent mail does not wait for what was taken before it.
+      if (verdict == budget::verdict::look_for_mail) absorb_new_mail(self);
+    }
     if (is_over && !self.mail.is_empty()) {
       return_credits(self, credits);
       self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
@@ -209,7 +220,7 @@ void run_meta(sched::work* job, sched::worker& on) {
   switch (run_messages(by, self)) {
     case loop_end::parked: return;
     case loop_end::yielded:
-      if (self.kind == slot_kind::io_meta) {
+      if (kind_of(self) == slot_kind::io_meta) {
         on.schedule_affine(job);
       } else {
         on.schedule_last(job);

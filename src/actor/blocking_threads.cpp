@@ -48,6 +48,7 @@ result<void> blocking_threads::start(meta_state& meta, const meta_order& order) 
 void blocking_threads::run(meta_state& meta, entry& own) noexcept {
   execution by{node_, nullptr, mem::this_thread_cache()};
   by.needs_rundown = true;
+  by.running = &meta.self;
   node_.attach(by);
   set_current_execution(&by);
   exit_reason reason;
@@ -62,6 +63,7 @@ void blocking_threads::run(meta_state& meta, entry& own) noexcept {
   const auto outcome = meta.what.run(meta.self.object, meta.stop.get_token());
   if (!outcome) reason = exit_reason::error(outcome.error().message());
 #endif
+  by.running = nullptr;
   leave_start(by, meta, std::move(reason));
   set_current_execution(nullptr);
   node_.detach(by);

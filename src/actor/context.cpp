@@ -17,19 +17,25 @@ namespace core {
 
 namespace {
 
+// The execution of the calling thread for a blocking meta, whose two flows are two threads. A thread
+// of another node spawning here goes by the owner stamp, as all others do.
+execution* execution_of(const slot& self) noexcept {
+  execution* const here = current_execution();
+  if (here != nullptr && here->node.slots.find(self.index) == &self) return here;
+  return self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+}
+
 // The execution behind a call on `self`: the worker's that runs it or, in a blocking meta's start
 // (which may outlive the node), that thread's own, under the rundown.
 class caller {
  public:
   explicit caller(slot& self) noexcept {
-    if (self.kind != slot_kind::blocking_meta) {
+    if (kind_of(self) != slot_kind::blocking_meta) {
       by_ = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
       SLUICE_ASSERT(by_ != nullptr, "an actor's member was called from outside of its handlers");
       return;
     }
-    by_ = current_execution();
-    // In init and terminate of a spawn by a foreign thread. Relaxed: the caller is the owner.
-    if (by_ == nullptr) by_ = self.running_on.load(base::relaxed);
+    by_ = execution_of(self);
     SLUICE_ASSERT(by_ != nullptr, "a meta's member was called from a thread that is not its own");
     if (by_->needs_rundown) through_gate(*by_->node.way_in);
   }
@@ -92,8 +98,13 @@ send_outcome refuse_foreign(execution& by, envelope* carried) noexcept {
 
 }  // namespace
 
+slot& unbound_slot() noexcept {
+  static constinit slot nowhere;
+  return nowhere;
+}
+
 outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexcept {
-  if (self.kind != slot_kind::blocking_meta) [[likely]] {
+  if (kind_of(self) != slot_kind::blocking_meta) [[likely]] {
     execution* const by = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
     SLUICE_ASSERT(by != nullptr, "an actor's member was called from outside of its handlers");
     return opened(*by, block, bytes);
@@ -104,13 +115,13 @@ outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexce
 }
 
 send_outcome post(slot& self, envelope* carried, address to, priority lane) noexcept {
-  if (self.kind != slot_kind::blocking_meta) [[likely]] {
+  if (kind_of(self) != slot_kind::blocking_meta) [[likely]] {
     sign(*carried, self);
     execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
     return deliver_to(by, carried, to, lane);
   }
   caller from{self};
-  execution& by = from ? from.by() : *current_execution();
+  execution& by = from ? from.by() : *execution_of(self);
   sign(*carried, self);
   if (!from) {  // The node went between the two calls.
     base::add_single_writer(by.counters.sent, std::uint64_t{1});
@@ -129,7 +140,7 @@ timer post_later(slot& self, envelope* carried, address to, priority lane,
                  std::chrono::nanoseconds delay) noexcept {
   caller from{self};
   sign(*carried, self);
-  execution& by = from ? from.by() : *current_execution();
+  execution& by = from ? from.by() : *execution_of(self);
   if (!from || to.node != by.node.id) {
     base::add_single_writer(by.counters.sent, std::uint64_t{1});
     by.bury(carried, from ? dead_letter::unknown : dead_letter::stopping);
@@ -137,8 +148,8 @@ timer post_later(slot& self, envelope* carried, address to, priority lane,
   }
   const base::nanoseconds_t now = base::now_ns();
   const base::nanoseconds_t wait = delay.count() < 0 ? 0 : delay.count();
-  const base::nanoseconds_t deadline = wait > base::no_deadline - now ? base::no_deadline - 1
-                                                                      : now + wait;
+  const base::nanoseconds_t deadline = wait > latest_deadline_ns - now ? latest_deadline_ns
+                                                                       : now + wait;
   return timer{arm_delayed(by, carried, to.slot, to.generation, lane, deadline)};
 }
 
@@ -179,12 +190,17 @@ result<void> register_name(slot& self, std::string_view name) noexcept {
 void want_exit(slot& self, exit_reason reason) noexcept {
   caller from{self};
   if (!from) return;
-  if (from.by().running != &self) {  // start() of a blocking meta: its handler flow ends it.
-    static_cast<void>(
-        send_exit(from.by(), self.index, self.meta->generation, std::move(reason)));
+  execution& by = from.by();
+  const bool is_in_handler = by.running == &self && !by.needs_rundown &&
+                             (by.current != nullptr || self.state == life::starting);
+  if (!is_in_handler) {  // In a start flow: the handler flow ends it, told by mail.
+    const std::uint32_t generation = self.meta != nullptr
+                                         ? self.meta->generation
+                                         : self.generation.load(base::relaxed);  // The owner.
+    static_cast<void>(send_exit(by, self.index, generation, std::move(reason)));
     return;
   }
-  from.by().ending = std::move(reason);
+  by.ending = std::move(reason);
   self.exit_wanted = 1;
 }
 
@@ -196,9 +212,10 @@ send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept {
 }
 
 address sender_of(const slot& self) noexcept {
-  // Relaxed: the caller is the owner. In start() of a blocking meta nothing is being handled.
-  const execution* const by = self.running_on.load(base::relaxed);
-  if (by == nullptr || by->current == nullptr) return {};
+  const execution* const by = kind_of(self) == slot_kind::blocking_meta
+                                  ? execution_of(self)
+                                  : self.running_on.load(base::relaxed);  // Relaxed: the owner.
+  if (by == nullptr || by->running != &self || by->current == nullptr) return {};
   const envelope& now = *by->current;
   if (now.from_generation == 0) return {};
   if ((now.block & block_from_meta) != 0) {
@@ -214,8 +231,7 @@ pid pid_of(const slot& self) noexcept {
 }
 
 alias alias_of(const slot& self) noexcept {
-  const execution* by = current_execution();
-  if (by == nullptr) by = self.running_on.load(base::relaxed);  // In init, on a foreign thread.
+  const execution* const by = execution_of(self);
   if (by == nullptr) return {};
   return {by->node.id, self.index, self.meta != nullptr ? self.meta->generation
                                                         : self.generation.load(base::relaxed)};
@@ -232,8 +248,7 @@ pid find_name(slot& self, std::string_view name) noexcept {
 }
 
 gate* gate_of(const slot& self) noexcept {
-  const execution* by = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
-  if (by == nullptr) by = current_execution();
+  const execution* const by = execution_of(self);
   return by == nullptr ? nullptr : by->node.way_in;
 }
 
@@ -246,6 +261,10 @@ execution* own_thread_of(std::uint32_t node_id) noexcept {
   execution* const here = current_execution();
   const bool is_own = here != nullptr && !here->needs_rundown && here->node.id == node_id;
   return is_own ? here : nullptr;
+}
+
+void count_made(execution& by, std::uint64_t amount) noexcept {
+  base::add_single_writer(by.counters.envelopes_made, amount);
 }
 
 send_outcome post_signed(execution& by, envelope* carried, address to, priority lane) noexcept {
@@ -266,7 +285,15 @@ outgoing open_envelope(gate* node, std::uint32_t node_id, std::uint8_t block,
   if (execution* const here = own_thread_of(node_id)) return opened(*here, block, bytes);
   foreign_access access{*node, node_id};
   if (!access) return {nullptr, send_outcome::stopping};
-  return opened(access.by(), block, bytes);
+  // A stopping node drains, so it takes nothing more from outside.
+  const bool is_outside = current_execution() != &access.by();
+  if (is_outside && access.by().node.phase() == node_phase::stopping) {
+    return {nullptr, send_outcome::stopping};
+  }
+  const outgoing out = opened(access.by(), block, bytes);
+  // Counted as made by post(): the node may go between the two calls, and its books are closed then.
+  if (out.carried != nullptr) count_made(access.by(), std::uint64_t{0} - 1);
+  return out;
 }
 
 send_outcome post(gate* node, envelope* carried, address to, priority lane) noexcept {
@@ -282,6 +309,7 @@ send_outcome post(gate* node, envelope* carried, address to, priority lane) noex
     }
     return send_outcome::stopping;
   }
+  count_made(access.by(), 1);
   return post_signed(access.by(), carried, to, lane);
 }
 

@@ -42,7 +42,7 @@ bool leave_armed(delayed_send& timed, delayed_state to) noexcept {
   return timed.state.compare_exchange_strong(seen, to, base::acq_rel, base::relaxed);
 }
 
-void on_due(sched::timer& due, sched::worker& on) {
+void send_when_due(sched::timer& due, sched::worker& on) {
   auto& timed = static_cast<delayed_send&>(due);
   execution& by = execution_on(on);
   if (leave_armed(timed, delayed_state::fired)) {
@@ -66,10 +66,13 @@ delayed_send* arm_delayed(execution& by, envelope* carried, std::uint32_t to_slo
                           std::uint32_t to_generation, priority lane,
                           base::nanoseconds_t deadline_ns) noexcept {
   void* const memory = by.blocks.allocate_bytes(sizeof(delayed_send));
-  SLUICE_ASSERT(memory != nullptr, "no memory left for a timer");
-  auto* timed = new (memory) delayed_send;
   base::add_single_writer(by.counters.sent, std::uint64_t{1});  // X1: from here it is under way.
-  timed->on_due = &on_due;
+  if (memory == nullptr) {
+    by.bury(carried, dead_letter::full);
+    return nullptr;
+  }
+  auto* timed = new (memory) delayed_send;
+  timed->on_due = &send_when_due;
   timed->run = &arm_at_home;
   timed->carried = carried;
   timed->to_slot = to_slot;
@@ -101,7 +104,9 @@ void drop_delayed(delayed_send* timed) noexcept { let_go(*timed); }
 
 void bury_delayed(execution& by) noexcept {
   by.worker->timers().advance(INT64_MAX / 2, [&by](sched::timer_node& node) {
-    auto& timed = static_cast<delayed_send&>(static_cast<sched::timer&>(node));
+    auto& due = static_cast<sched::timer&>(node);
+    if (due.on_due != &send_when_due) return;  // A start coroutine's: left with its frame.
+    auto& timed = static_cast<delayed_send&>(due);
     leave_armed(timed, delayed_state::cancelled);
     by.bury(timed.carried, dead_letter::cancelled);
     let_go(timed);

@@ -23,7 +23,10 @@
 
 namespace sluice::inline v0::core {
 
-/// Takes `carried` over. `deadline_ns` is absolute.
+/// No deadline is later: the last sweep of a wheel must reach it.
+inline constexpr base::nanoseconds_t latest_deadline_ns = INT64_MAX / 4;
+
+/// Null when memory is out: `carried` is buried as full then. Takes `carried` over. `deadline_ns` is absolute.
 [[nodiscard]] delayed_send* arm_delayed(execution& by, envelope* carried, std::uint32_t to_slot,
                                         std::uint32_t to_generation, priority lane,
                                         base::nanoseconds_t deadline_ns) noexcept;

@@ -36,7 +36,7 @@ inline void execution::free_envelope(envelope* done) noexcept {
 }
 
 inline void execution::schedule(slot& ready) noexcept {
-  if (worker != nullptr && ready.kind != slot_kind::io_meta) [[likely]] {
+  if (worker != nullptr && kind_of(ready) != slot_kind::io_meta) [[likely]] {
     worker->schedule(&ready.job);
   } else {
     schedule_elsewhere(ready);
@@ -44,7 +44,7 @@ inline void execution::schedule(slot& ready) noexcept {
 }
 
 inline send_outcome execution::push(slot& to, envelope* last, bool is_control) noexcept {
-  if (to.bounded_max != 0 && !is_control && !take_credit(to, last)) [[unlikely]] {
+  if (is_bounded(to) && !is_control && !take_credit(to, last)) [[unlikely]] {
     return reject(last, dead_letter::full);
   }
   switch (to.box.push(last, is_control)) {
@@ -68,7 +68,7 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
   }
   if (worker == nullptr) return push(*to, carried, is_control_lane(lane));
   if (chain_target_ != to || chain_generation_ != to_generation || chain_lane_ != lane ||
-      to->bounded_max != 0) {
+      is_bounded(*to)) {
     if (chain_last_ != nullptr) publish_chain();
     chain_target_ = to;
     chain_generation_ = to_generation;

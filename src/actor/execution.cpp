@@ -1,6 +1,7 @@
 #include "actor/execution.hpp"
 
 #include <new>
+#include <utility>
 
 #include "actor/delivery.hpp"
 #include "actor/meta_state.hpp"
@@ -40,7 +41,7 @@ envelope* execution::make_urgent_envelope(std::uint8_t block, std::size_t bytes)
 
 bool execution::take_credit(slot& to, envelope* last) noexcept {
   // Relaxed: a count, early or late by the number of concurrent senders (PROTOCOLS 21).
-  if (to.bounded_count.fetch_add(1, base::relaxed) >= to.bounded_max) {
+  if (to.bounded_count.fetch_add(1, base::relaxed) >= to.bounded_max.load(base::relaxed)) {
     to.bounded_count.fetch_sub(1, base::relaxed);
     return false;
   }
@@ -55,24 +56,27 @@ send_outcome execution::push_refused(slot& to, envelope* last) noexcept {
   return send_outcome::unknown;
 }
 
+// A refused chain runs destructors of payloads, and those may send: again until nothing is left.
 void execution::publish_chain() noexcept {
-  envelope* const last = chain_last_;
-  chain_last_ = nullptr;
-  chain_count_ = 0;
-  push(*chain_target_, last, is_control_lane(chain_lane_));
+  while (chain_last_ != nullptr) {
+    envelope* const last = std::exchange(chain_last_, nullptr);
+    slot* const target = std::exchange(chain_target_, nullptr);
+    chain_count_ = 0;
+    push(*target, last, is_control_lane(chain_lane_));
+  }
 }
 
 void execution::schedule_elsewhere(slot& ready) noexcept {
-  if (ready.kind == slot_kind::io_meta) {
+  if (kind_of(ready) == slot_kind::io_meta) {
     sched::worker& home = *ready.meta->home;
     if (&home == worker) {
       home.schedule_affine(&ready.job);
     } else {
       home.post(&ready.job);
     }
-  } else {
+  } else if (node.scheduler != nullptr) {
     node.scheduler->inject(&ready.job);
-  }
+  }  // Else the threads are gone and the last sweep of stop finds the receiver (node/stop.cpp).
 }
 
 void execution::bury(envelope* dead, dead_letter why) noexcept {

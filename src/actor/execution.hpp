@@ -71,7 +71,6 @@ class execution {
   exit_reason ending{};         ///< why the running flow wants to end; set with exit_wanted
   base::atomic<bool> is_detached{false};  ///< foreign threads: the node has stopped and let go of it
   bool needs_rundown = false;   ///< a blocking meta's own thread: it may outlive the node
-  std::uint32_t turn = 0;       ///< messages popped, for the fairness of lanes
   slot_cache free_slots;
   execution_counters counters;
 

@@ -24,6 +24,7 @@ class flow_scope {
     // Relaxed: the owner stamp; both flows of an I/O meta are this thread.
     stamp_before_ = meta.self.running_on.exchange(&by_, base::relaxed);
     by_.running = &meta.self;
+    message_before_ = std::exchange(by_.current, nullptr);
   }
   flow_scope(const flow_scope&) = delete;
   flow_scope& operator=(const flow_scope&) = delete;
@@ -46,12 +47,14 @@ class flow_scope {
     by_.end_run_of_sends();
     meta.self.running_on.store(stamp_before_, base::relaxed);  // Relaxed: as above.
     by_.running = running_before_;
+    by_.current = message_before_;
   }
 
   meta_state* meta_;
   execution& by_;
   slot* running_before_;
   execution* stamp_before_ = nullptr;
+  envelope* message_before_ = nullptr;
 };
 
 }  // namespace sluice::inline v0::core

@@ -169,6 +169,8 @@ void stop_io_flow(meta_state& state) noexcept {
   }
 }
 
+void drop_io_flow(meta_state& meta) noexcept { delete std::exchange(meta.flow, nullptr); }
+
 io::context& context_of(io_flow& flow) noexcept { return flow.context; }
 meta_state& state_of(const slot& self) noexcept { return *self.meta; }
 

@@ -39,12 +39,13 @@ class lanes {
     }
   }
 
-  /// The next envelope, or null. `turn` is any number that grows by one per message.
-  [[nodiscard]] envelope* pop(std::uint32_t turn) noexcept {
+  /// The next envelope, or null.
+  [[nodiscard]] envelope* pop() noexcept {
     if (occupied_ == 0) return nullptr;
     if ((occupied_ & (occupied_ - 1)) == 0) return pop_lane(lowest_bit(occupied_));
     // Several lanes: four turns in sixteen belong to one lane each, if it has something.
-    const unsigned favoured = (turn / 4) % lane_count;
+    const unsigned turn = turn_++ % fairness_interval;
+    const unsigned favoured = turn / 4;
     if (turn % 4 == 0 && (occupied_ >> favoured & 1) != 0) return pop_lane(favoured);
     return pop_lane(lowest_bit(occupied_));
   }
@@ -59,7 +60,7 @@ class lanes {
   void append(unsigned lane, envelope* last) noexcept {
     if (last_[lane] != nullptr) std::swap(last_[lane]->next, last->next);
     last_[lane] = last;
-    occupied_ |= 1u << lane;
+    occupied_ = static_cast<std::uint8_t>(occupied_ | 1u << lane);
   }
 
   envelope* pop_lane(unsigned lane) noexcept {
@@ -67,7 +68,7 @@ class lanes {
     envelope* const first = last->next;
     if (first == last) {
       last_[lane] = nullptr;
-      occupied_ &= ~(1u << lane);
+      occupied_ = static_cast<std::uint8_t>(occupied_ & ~(1u << lane));
     } else {
       last->next = first->next;
       __builtin_prefetch(first->next);
@@ -76,7 +77,8 @@ class lanes {
   }
 
   envelope* last_[lane_count] = {};
-  unsigned occupied_ = 0;  // one bit a lane that has something
+  std::uint8_t occupied_ = 0;  // one bit a lane that has something
+  std::uint8_t turn_ = 0;      // of the choice between several lanes; kept across activations
 };
 
 }  // namespace sluice::inline v0::core

@@ -85,11 +85,11 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
     return error{error_code::out_of_memory, 0, "spawn: object"};
   }
   slot& self = *place;
-  self.kind = kind;
+  self.kind.store(kind, base::relaxed);  // Relaxed: published with the mailbox.
   self.state = life::starting;
   self.what = order.what;
   self.object = nullptr;
-  self.bounded_max = order.mailbox_max;
+  self.bounded_max.store(order.mailbox_max, base::relaxed);  // Relaxed: as above.
   self.exit_wanted = 0;
   self.is_named = 0;
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
@@ -103,7 +103,7 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
     by.node.write_log(log_level::warning,
                       reason_of_current_exception(exit_code::init_failed).message());
     give_object_memory(by, *order.what, memory);
-    self.kind = slot_kind::free;
+    self.kind.store(slot_kind::free, base::relaxed);  // Relaxed: as in make_tenant.
     self.state = life::free;
     by.node.slots.give(by.free_slots, place);
     return error{error_code::init_failed, 0, "constructor"};
@@ -213,9 +213,9 @@ void close_tenant(execution& by, slot& self) noexcept {
   self.generation.store(generation + 1, base::release);
   // [LF2] acq_rel: L3, ends the list for good and sees the children pushed; pairs LF3 (link_child).
   const child_list_head swept =
-      unpack(self.children.exchange(pack({generation + 1, slot::no_slot}), base::acq_rel));
+      unpack(self.children.exchange(pack({0, slot::no_slot}), base::acq_rel));
   while (true) {
-    envelope* const left = self.mail.pop(1);
+    envelope* const left = self.mail.pop();
     if (left == nullptr) break;
     const bool is_stale = left->to_generation != generation;
     if ((left->lane & lane_has_credit) != 0) self.bounded_count.fetch_sub(1, base::relaxed);
@@ -244,15 +244,21 @@ void close_tenant(execution& by, slot& self) noexcept {
 }
 
 void destroy_tenant(execution& by, slot& self) noexcept {
+  // A destructor is nobody: the slot's generation has moved on, so its members must not act for it.
+  slot* const running_before = std::exchange(by.running, nullptr);
+  envelope* const message_before = std::exchange(by.current, nullptr);
+  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
   self.what->destroy(self.object);
   give_object_memory(by, *self.what, self.object);
   self.object = nullptr;
+  by.running = running_before;
+  by.current = message_before;
 }
 
 void release_slot(execution& by, slot& self) noexcept {
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
   self.state = life::free;
-  self.kind = slot_kind::free;
+  self.kind.store(slot_kind::free, base::relaxed);  // Relaxed: as in make_tenant.
   self.meta = nullptr;
   self.what = nullptr;
   // S3: a slot about to wrap is never used again. 0 would name nobody, so it counts as the wrap.

@@ -9,6 +9,7 @@
 #include "actor/life.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/rundown.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"
@@ -29,6 +30,30 @@ void finish(execution& by, meta_state& meta) noexcept {
 void leave_flow(execution& by, meta_state& meta) noexcept {
   // [MF1] acq_rel: the first leaver's writes happen before the last one's terminate; pairs MF1.
   if (meta.flows.fetch_sub(1, base::acq_rel) == 1) finish(by, meta);
+}
+
+void post_start_over(execution& by, meta_state& meta) noexcept {
+  constexpr std::size_t bytes = sizeof(envelope) + sizeof(start_over);
+  envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
+  request->type = &message_type_of<start_over>;
+  request->from_slot = 0;
+  request->from_generation = 0;
+  request->from_node = 0;
+  new (request->payload()) start_over{};
+  by.deliver(request, meta.self.index, meta.generation, priority::urgent);
+  by.flush_chain();
+}
+
+// Asks the handler flow to leave too.
+void tell_start_is_over(execution& by, meta_state& meta) noexcept {
+  // A blocking meta's thread may be late: its node may be gone, and nobody is left to tell.
+  if (by.needs_rundown) {
+    const foreign_access access{*by.node.way_in, by.node.id};
+    if (!access) return;
+    post_start_over(by, meta);
+  } else {
+    post_start_over(by, meta);
+  }
 }
 
 result<sched::worker*> choose_home(node_core& node, execution& by, int wanted_ring) noexcept {
@@ -129,6 +154,7 @@ void begin_if_new(execution& by, slot& self) noexcept {
   try {
     meta.what.begin(self.object, meta);
   } catch (...) {
+    drop_io_flow(meta);  // It may have been made before the throw.
     leave_start(by, meta, reason_of_current_exception(exit_code::exception));
   }
 #else
@@ -169,16 +195,9 @@ void leave_handler(execution& by, slot& self) noexcept {
 
 void leave_start(execution& by, meta_state& meta, exit_reason reason) noexcept {
   meta.start_reason = std::move(reason);
-  constexpr std::size_t bytes = sizeof(envelope) + sizeof(start_over);
-  envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
-  request->type = &message_type_of<start_over>;
-  request->from_slot = 0;
-  request->from_generation = 0;
-  request->from_node = 0;
-  new (request->payload()) start_over{};
-  by.deliver(request, meta.self.index, meta.generation, priority::urgent);
-  by.flush_chain();
+  tell_start_is_over(by, meta);
   leave_flow(by, meta);  // F2
+  by.flush_chain();      // What the end itself sent.
 }
 
 }  // namespace sluice::inline v0::core

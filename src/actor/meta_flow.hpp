@@ -35,6 +35,8 @@ void note_start_over(execution& by, slot& self) noexcept;
 [[nodiscard]] bool ends_by_itself(slot& self, const exit_reason& reason) noexcept;
 /// Handler flow, the meta is to end (by.ending): asks start to stop, closes, leaves.
 void leave_handler(execution& by, slot& self) noexcept;
+/// Frees a start coroutine's flow that never ran (io_flow.cpp).
+void drop_io_flow(meta_state& meta) noexcept;
 /// Start flow, last thing it does: nothing of the meta may be touched afterwards.
 void leave_start(execution& by, meta_state& meta, exit_reason reason) noexcept;
 

@@ -74,7 +74,7 @@ struct node_core {
   gate* way_in = nullptr;
   activation_budget budget;
   log_function log;
-  slot* root = nullptr;                 ///< the root process's place while the node runs
+  base::atomic<slot*> root{nullptr};    ///< the root process's place, from start on
   std::uint32_t ring_worker_first = 0;  ///< workers [first, first + count) own rings
   std::uint32_t ring_worker_count = 0;
   base::atomic<std::uint32_t> next_ring{0};

@@ -1,5 +1,7 @@
 #include "actor/rundown.hpp"
 
+#include <pthread.h>
+
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -51,14 +53,17 @@ class foreign_thread {
   foreign_thread& operator=(const foreign_thread&) = delete;
   ~foreign_thread() {
     for (auto& each : executions) {
-      // Within the gate: a node that is still there folds our counters in.
-      const foreign_access access{*each.through, each.node_id};
-      if (access) {
-        each.by->node.detach(*each.by);
-      } else {
-        // The gate is closed, so the node's stop() is about to fold them in itself.
-        while (!is_detached(each)) std::this_thread::yield();
+      {
+        // Within the gate: a node that is still there folds our counters in.
+        const foreign_access access{*each.through, each.node_id};
+        if (access) {
+          each.by->node.detach(*each.by);
+          continue;
+        }
       }
+      // The gate is closed, so the node's stop() is about to fold them in itself; it waits for
+      // our cell, so this must wait outside of the gate.
+      while (!is_detached(each)) std::this_thread::yield();
     }
     // [RD4] release: hands the cell on; pairs RD3 (take_cell).
     cell.is_taken.store(false, base::release);
@@ -89,9 +94,26 @@ class foreign_thread {
   std::vector<per_node> executions;
 };
 
+// By a key of the thread library, not by a thread_local object: its end comes after those of all
+// thread_locals, whose destructors may still call a node, and the main thread's never comes.
+constinit thread_local foreign_thread* own_thread = nullptr;
+
+void end_thread(void* ended) {
+  delete static_cast<foreign_thread*>(ended);
+  own_thread = nullptr;
+}
+
 foreign_thread& this_foreign_thread() {
-  static thread_local foreign_thread own;
-  return own;
+  static const pthread_key_t key = [] {
+    pthread_key_t made{};
+    SLUICE_ASSERT(::pthread_key_create(&made, &end_thread) == 0, "no thread keys are left");
+    return made;
+  }();
+  if (own_thread == nullptr) {
+    own_thread = new foreign_thread;
+    ::pthread_setspecific(key, own_thread);
+  }
+  return *own_thread;
 }
 
 }  // namespace
@@ -135,9 +157,13 @@ void gate::close() noexcept {
 
 foreign_access::foreign_access(gate& through, std::uint32_t node_id) noexcept {
   foreign_thread& own = this_foreign_thread();
-  SLUICE_ASSERT(own.depth < depth_max, "a thread is inside too many nodes at once");
-  // [RD9] seq_cst: D1, before looking at the gate; pairs RD8 (close).
-  own.cell.inside[own.depth++].exchange(&through, base::seq_cst);
+  // Relaxed: this thread's own. Deeper into the same node needs no second place.
+  is_nested_ = own.depth != 0 && own.cell.inside[own.depth - 1].load(base::relaxed) == &through;
+  if (!is_nested_) {
+    SLUICE_ASSERT(own.depth < depth_max, "a thread is inside too many nodes at once");
+    // [RD9] seq_cst: D1, before looking at the gate; pairs RD8 (close).
+    own.cell.inside[own.depth++].exchange(&through, base::seq_cst);
+  }
   // [RD6] seq_cst: D1; pairs RD5 (open), RD7 (close).
   const std::uint32_t open_id = through.open_id_.load(base::seq_cst);
   if (open_id == 0 || (node_id != 0 && open_id != node_id)) return;
@@ -145,11 +171,13 @@ foreign_access::foreign_access(gate& through, std::uint32_t node_id) noexcept {
   if (current != nullptr && &current->node == through.core_) {
     by_ = current;
   } else {
+    if (current != nullptr) current->flush_chain();  // X2: another node is about to observe us.
     by_ = &own.execution_for(*through.core_, through);
   }
 }
 
 foreign_access::~foreign_access() {
+  if (is_nested_) return;
   foreign_thread& own = this_foreign_thread();
   // [RD10] release: everything done inside; pairs RD8 (close).
   own.cell.inside[--own.depth].store(nullptr, base::release);

@@ -57,6 +57,7 @@ class foreign_access {
 
  private:
   execution* by_ = nullptr;
+  bool is_nested_ = false;
 };
 
 }  // namespace sluice::inline v0::core

@@ -53,8 +53,8 @@ struct alignas(base::cache_line_bytes) slot {
   base::atomic<std::uint64_t> children{0};        // any: packed child_list_head
   base::atomic<std::int32_t> prune_countdown{0};  // any: dead children until the owner is told
   base::atomic<std::uint32_t> bounded_count{0};   // any: user messages queued, if bounded
-  std::uint32_t bounded_max = 0;                  // 0 = unbounded; set by the spawner
-  slot_kind kind = slot_kind::free;
+  base::atomic<std::uint32_t> bounded_max{0};     // 0 = unbounded; set by the spawner; any reads
+  base::atomic<slot_kind> kind{slot_kind::free};  // owner; any reads
   life state = life::free;
   std::uint8_t is_named = 0;
   std::uint8_t exit_wanted = 0;
@@ -67,6 +67,17 @@ struct alignas(base::cache_line_bytes) slot {
   lanes mail;
 };
 static_assert(sizeof(slot) == 2 * base::cache_line_bytes, "two lines a slot");
+
+[[nodiscard]] inline slot_kind kind_of(const slot& self) noexcept {
+  return self.kind.load(base::relaxed);  // Relaxed: owners know it; others take it as a hint.
+}
+[[nodiscard]] inline bool is_bounded(const slot& to) noexcept {
+  // Relaxed: a sender late for the last tenant may read the next one's; its message is stale then.
+  return to.bounded_max.load(base::relaxed) != 0;
+}
+[[nodiscard]] inline bool is_meta(const slot& self) noexcept {
+  return kind_of(self) >= slot_kind::io_meta;
+}
 
 [[nodiscard]] constexpr std::uint64_t pack(child_list_head head) noexcept {
   return std::uint64_t{head.generation} << 32 | head.first;

@@ -1,8 +1,8 @@
 // start_flow_scope: a ring callback of an I/O meta's start flow at work: it may send and spawn.
 //
-// When: around everything a callback does in the meta's name; inside a handler of the meta itself it
-// changes nothing. Who: the meta's home thread, from the ring's poll(). The scope must be gone before
-// core::leave_start, which may end the meta.
+// When: around everything a callback does in the meta's name; inside a handler of the meta itself
+// it changes nothing. Who: the meta's home thread, from the ring's poll(). The scope must be gone
+// before core::leave_start, which may end the meta.
 // Sends are chained across the callbacks of one turn: who opened the scope owes the execution an
 // end_run_of_sends() before the turn is over (opened_run() says when).
 #pragma once
@@ -15,10 +15,7 @@ namespace sluice::inline v0::core {
 class start_flow_scope {
  public:
   start_flow_scope(execution& by, slot& self) noexcept
-      : by_(by),
-        self_(self),
-        running_before_(by.running),
-        was_chaining_(by.has_run_of_sends()) {
+      : by_(by), self_(self), running_before_(by.running), was_chaining_(by.has_run_of_sends()) {
     // Relaxed: the owner stamp; both flows of an I/O meta are on this thread.
     self_.running_on.store(&by_, base::relaxed);
     by_.running = &self_;

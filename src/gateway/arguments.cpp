@@ -124,7 +124,8 @@ const char* help_text() noexcept {
          "  --help, --version\n"
          "\n"
          "SIGINT or SIGTERM: stop accepting, answer what was read, close, print a summary.\n"
-         "Exit status: 0 stopped in order, 1 could not start or stop, 2 arguments not understood.\n";
+         "Exit status: 0 stopped in order, 1 could not start or stop, 2 arguments not "
+         "understood.\n";
 }
 
 }  // namespace gateway

@@ -68,13 +68,15 @@ void print_summary(const std::vector<worker_totals>& totals,
     all.bytes += each.bytes;
   }
   using count = unsigned long long;
-  std::printf("stopped: connections %llu (ended %llu, of these not in order %llu), data %llu "
-              "messages %llu bytes\n",
-              count{all.connections}, count{all.disconnections}, count{all.failures},
-              count{all.messages}, count{all.bytes});
-  std::printf("messages: sent %llu = handled %llu + dropped %llu + rejected %llu + queued %llu: %s\n",
-              count{sums.sent}, count{sums.handled}, count{sums.dropped}, count{sums.rejected},
-              count{sums.queued}, is_balanced(sums) ? "balanced" : "NOT BALANCED");
+  std::printf(
+      "stopped: connections %llu (ended %llu, of these not in order %llu), data %llu "
+      "messages %llu bytes\n",
+      count{all.connections}, count{all.disconnections}, count{all.failures}, count{all.messages},
+      count{all.bytes});
+  std::printf(
+      "messages: sent %llu = handled %llu + dropped %llu + rejected %llu + queued %llu: %s\n",
+      count{sums.sent}, count{sums.handled}, count{sums.dropped}, count{sums.rejected},
+      count{sums.queued}, is_balanced(sums) ? "balanced" : "NOT BALANCED");
 }
 
 int serve(const arguments& asked) {

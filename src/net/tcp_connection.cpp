@@ -2,13 +2,14 @@
 
 #include <utility>
 
-#include "actor/delivery.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
+#include "actor/node_core.hpp"
 #include "actor/start_flow_scope.hpp"
 #include "base/clock.hpp"
 #include "io/socket_address.hpp"
 #include "io/uring_driver.hpp"
+#include "net/unsigned_send.hpp"
 
 namespace sluice::inline v0::net {
 
@@ -53,11 +54,16 @@ exit_reason exit_reason_of(io::close_reason reason) {
   return exit_reason::error(io::to_string(reason));
 }
 
+// In the worker's activation: the close follows what the worker wrote before.
+void close_in_turn(core::slot& worker, alias id) {
+  // Relaxed: the caller is the owner.
+  send_unsigned(*worker.running_on.load(base::relaxed), id, tcp::close{id}, priority::main);
+}
+
 }  // namespace
 
 void answer_drain_probe(core::slot& worker, core::envelope& carried) {
-  const alias id = static_cast<drain_probe*>(carried.payload())->id;
-  core::send_from(worker, core::message_type_of<tcp::close>, id, tcp::close{id}, priority::main);
+  close_in_turn(worker, static_cast<drain_probe*>(carried.payload())->id);
 }
 
 // ---- the start flow ----
@@ -101,7 +107,8 @@ void tcp_connection::begin_drain() {
   is_draining_ = true;
   if (!stream_->is_open()) return;
   stream_->pause_read();
-  if (send(order_.worker, drain_probe{id_}) != send_outcome::accepted) {
+  if (send_unsigned(*by_, order_.worker, drain_probe{id_}, priority::main) !=
+      send_outcome::accepted) {
     return close_after_flush();
   }
   drain_timer_ = send_after(order_.options.flush_time_max, id_, drain_over{});
@@ -136,7 +143,7 @@ void tcp_connection::on_stream_closed(io::close_reason reason, std::uint64_t byt
   if (ring().is_stopping() && !state_->is_stopping) return;
   drain_timer_.cancel();
   tell_disconnected({id_, disconnect_reason_of(reason), stream_->os_error(), bytes_in, bytes_out});
-  tell_server();
+  send_unsigned(*by_, order_.server, connection_ended{order_.place}, priority::system);
   core::leave_start(*by_, *state_, exit_reason_of(reason));  // *this may be gone now
 }
 
@@ -147,7 +154,8 @@ void tcp_connection::tell(M message) noexcept {
   const send_outcome outcome = send(order_.worker, std::move(message));
   // One chain for all connections of a turn.
   if (scope.opened_run()) ring().call_after_turn(flush_);
-  if (outcome != send_outcome::accepted) [[unlikely]] on_refused(outcome);
+  if (outcome != send_outcome::accepted) [[unlikely]]
+    on_refused(outcome);
 }
 
 void tcp_connection::on_refused(send_outcome why) noexcept {
@@ -156,7 +164,10 @@ void tcp_connection::on_refused(send_outcome why) noexcept {
 }
 
 void tcp_connection::tell_disconnected(const tcp::disconnected& end) noexcept {
-  if (worker_has_ended_) return;  // C4
+  // C4. It may have ended before its exit reached us.
+  const core::slot* const worker = by_->node.slots.find(order_.worker.slot);
+  // Relaxed: only compared.
+  if (worker->generation.load(base::relaxed) != order_.worker.generation) return;
   const core::start_flow_scope scope{*by_, *self_};
   // A full mailbox has room of its own for control messages: told out of order beats not told.
   if (send(order_.worker, tcp::disconnected{end}) == send_outcome::full) {
@@ -164,22 +175,13 @@ void tcp_connection::tell_disconnected(const tcp::disconnected& end) noexcept {
   }
 }
 
-void tcp_connection::tell_server() noexcept {
-  using message = connection_ended;
-  constexpr std::size_t bytes = core::payload_offset<message>() + sizeof(message);
-  core::envelope* const told =
-      by_->make_urgent_envelope(core::block_class_for(bytes), bytes);
-  told->type = &core::message_type_of<message>;
-  told->from_slot = 0;  // Unsigned: a server that is gone does not want to know.
-  told->from_generation = 0;
-  told->from_node = 0;
-  new (told->payload()) message{order_.place};
-  by_->deliver(told, order_.server.slot, order_.server.generation, priority::system);
-}
-
 }  // namespace sluice::inline v0::net
 
 namespace sluice::inline v0 {
+
+void tcp::close_in_turn(core::slot& worker, core::envelope& carried) {
+  net::close_in_turn(worker, static_cast<read_closed*>(carried.payload())->id);
+}
 
 namespace {
 

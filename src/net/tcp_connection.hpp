@@ -9,8 +9,8 @@
 //  closing    -                  -                   -             tearing  ended
 //  closing and tearing are states of the stream; ended tells the worker, the server, and leaves.
 // Rules
-//   C1  connected is the first message to the worker, disconnected the last; nothing between the end
-//       of the stream and the end of the meta.
+//   C1  connected is the first message to the worker, disconnected the last; nothing between the
+//       end of the stream and the end of the meta.
 //   C2  A send to the worker that is refused ends the connection: bytes do not vanish silently.
 //   C3  Draining: what was read before is answered before the close, because the probe takes its
 //       turn in the worker's mailbox; what is read after is thrown away.
@@ -82,7 +82,6 @@ class tcp_connection final : public meta_base, private io::stream_handler {
   void tell(M message) noexcept;
   void on_refused(send_outcome why) noexcept;
   void tell_disconnected(const tcp::disconnected& end) noexcept;
-  void tell_server() noexcept;
   void begin_drain();
   void close_after_flush() noexcept;
   void end_run_of_sends() noexcept { by_->end_run_of_sends(); }

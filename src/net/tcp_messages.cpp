@@ -1,7 +1,5 @@
 #include <sluice/tcp_messages.hpp>
 
-#include <sluice/context.hpp>
-
 namespace sluice {
 inline namespace v0 {
 namespace tcp {
@@ -19,11 +17,6 @@ const char* to_string(disconnect_reason reason) noexcept {
     case disconnect_reason::failed: return "failed";
   }
   return "?";
-}
-
-void close_in_turn(core::slot& worker, core::envelope& carried) {
-  const alias id = static_cast<read_closed*>(carried.payload())->id;
-  core::send_from(worker, core::message_type_of<close>, id, close{id}, priority::main);
 }
 
 }  // namespace tcp

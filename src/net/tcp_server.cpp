@@ -24,8 +24,7 @@ error bad(const char* place) noexcept { return {error_code::bad_argument, 0, pla
 
 }  // namespace
 
-server::server(server_options asked)
-    : inner_(std::make_unique<implementation>(std::move(asked))) {}
+server::server(server_options asked) : inner_(std::make_unique<implementation>(std::move(asked))) {}
 server::~server() = default;
 
 // ---- in the spawner's thread ----
@@ -84,8 +83,8 @@ void server::implementation::begin(server& self, core::meta_state& state) {
   auto& ring = static_cast<io::uring_driver&>(state.home->parking());
   listener_.emplace(ring, static_cast<io::listener_handler&>(*this));
   if (auto opened = listener_->open(std::move(listening_)); !opened) {
-    by_->node.write_log(core::log_level::error, "tcp::server " + bound_.to_string() + ": " +
-                                                    opened.error().message());
+    by_->node.write_log(core::log_level::error,
+                        "tcp::server " + bound_.to_string() + ": " + opened.error().message());
     core::leave_start(*by_, *state_, exit_reason::error(opened.error().message()));
   }
 }

@@ -1,8 +1,8 @@
-// tcp_server: what is behind tcp::server: the listening socket, the list of its connections, and who
-// gets the next one.
+// tcp_server: what is behind tcp::server: the listening socket, the list of its connections, and
+// who gets the next one.
 //
-// Who: open() in the spawner's thread before anybody knows the server; everything else on the thread
-// of its ring.
+// Who: open() in the spawner's thread before anybody knows the server; everything else on the
+// thread of its ring.
 //
 //             connections_max reached   one ended       exit                    listener closed
 //  accepting  full: listener paused     -               closing, connections    (broken) ended

@@ -78,13 +78,13 @@ node::~node() {
   state_->way_in.give_back();
   // Relaxed: stop() has joined whoever counts.
   if (state_->core->quarantined.load(base::relaxed) != 0) {
-    // On purpose: a start() that would not end may still return into these one day.
-    static_cast<void>(state_->core.release());
-    static_cast<void>(state_->blocking.release());
+    // On purpose: a start() or a handler that would not end may still return into these one day.
+    static_cast<void>(state_.release());
   }
 }
 
 result<void> node::start() {
+  const std::lock_guard lock{state_->phase_guard};
   core::node_core& core = *state_->core;
   if (core.phase() != node_phase::built) {
     return error{error_code::already_started, 0, "node start"};
@@ -108,19 +108,22 @@ result<void> node::start() {
   core::foreign_access access{state_->way_in, core.id};
   auto root = core::spawn_root(access.by());
   SLUICE_ASSERT(root.has_value(), "the root process could not be made");
-  core.root = root.value();
+  // [ND1] release: the root is there; pairs ND2 (spawn_meta_erased).
+  core.root.store(root.value(), base::release);
   return {};
 }
 
 stop_report node::stop(std::chrono::nanoseconds patience) {
+  const std::lock_guard lock{state_->phase_guard};
   core::node_core& core = *state_->core;
   stop_report report;
   if (core.phase() == node_phase::stopped) return report;
   const core::execution* here = core::current_execution();
   SLUICE_ASSERT(here == nullptr || &here->node != &core, "node::stop from inside a handler");
+  const base::nanoseconds_t deadline_ns = base::now_ns() + patience.count();
   if (core.phase() == node_phase::running) {
     core.set_phase(node_phase::stopping);
-    report.not_stopped = core::stop_everything(*state_, base::now_ns() + patience.count());
+    report.not_stopped = core::stop_everything(*state_, deadline_ns);
   }
   state_->way_in.close();
   core.detach_foreign();
@@ -128,10 +131,17 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
     core.write_log(core::log_level::error, "node stop: did not end in time: " + each);
   }
   if (state_->scheduler) {
-    state_->scheduler->stop();
+    const auto stuck = state_->scheduler->stop(std::max(deadline_ns, base::now_ns() + 1'000'000'000));
     state_->last_statistics = statistics_of(*state_->scheduler);
-    state_->scheduler.reset();
-    core.scheduler = nullptr;
+    if (stuck.empty()) {
+      state_->scheduler.reset();
+      core.scheduler = nullptr;
+      core::sweep_leftovers(*state_);
+    }
+    for (const std::size_t index : stuck) {  // Left to its handler for ever, with all it may touch.
+      core.quarantined.fetch_add(1, base::relaxed);  // Relaxed: a count.
+      report.not_stopped.push_back("scheduler " + std::to_string(index) + ": its handler does not return");
+    }
   }
   core.set_phase(node_phase::stopped);
   return report;
@@ -153,9 +163,12 @@ result<alias> node::spawn_meta_erased(const core::meta_order& order) noexcept {
   if (core.phase() == node_phase::built) {
     return error{error_code::not_started, 0, "node spawn_meta"};
   }
+  // [ND2] acquire: the root's place; pairs ND1 (start).
+  core::slot* const root = core.root.load(base::acquire);
+  if (root == nullptr) return error{error_code::not_started, 0, "node spawn_meta"};
   // Relaxed: a root that has ended meanwhile refuses the child.
-  const std::uint32_t root_generation = core.root->generation.load(base::relaxed);
-  return core::spawn_meta(access.by(), order, *core.root, root_generation);
+  const std::uint32_t root_generation = root->generation.load(base::relaxed);
+  return core::spawn_meta(access.by(), order, *root, root_generation);
 }
 
 core::gate* node::way_in() const noexcept { return &state_->way_in; }
@@ -179,13 +192,15 @@ message_statistics node::messages() const {
   sums.receiver_ended = totals.dead[4];
   sums.unhandled = totals.dead[5];
   sums.cancelled = totals.dead[6];
+  const std::uint64_t alive = totals.spawned - totals.ended;
   const bool has_root = state_->core->phase() == node_phase::running ||
                         state_->core->phase() == node_phase::stopping;
-  sums.alive = totals.spawned - totals.ended - (has_root ? 1 : 0);
+  sums.alive = has_root && alive != 0 ? alive - 1 : alive;
   return sums;
 }
 
 std::vector<scheduler_statistics> node::schedulers() const {
+  const std::lock_guard lock{state_->phase_guard};
   return state_->scheduler ? statistics_of(*state_->scheduler) : state_->last_statistics;
 }
 

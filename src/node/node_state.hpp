@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct node_state {
 
   std::string name;
   node_options options;
+  std::mutex phase_guard;  // start, stop and who looks at the threads
   std::string start_text;
   gate& way_in;
   // Left to quarantined metas on purpose when there are any (see ~node).
@@ -47,6 +49,9 @@ struct node_state {
 /// The stages of stop (DESIGN §5 rule 10). Foreign thread, all workers alive; names who is left.
 [[nodiscard]] std::vector<std::string> stop_everything(node_state& state,
                                                        base::nanoseconds_t deadline_ns);
+
+/// After the threads have ended: ends the processes that are still there, on the calling thread.
+void sweep_leftovers(node_state& state) noexcept;
 
 }  // namespace core
 }  // namespace v0

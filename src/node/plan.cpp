@@ -65,6 +65,9 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
   if (schedulers > schedulers_limit || options.io_threads > schedulers_limit) {
     return error{error_code::bad_argument, 0, "node_options: more than 1024 threads"};
   }
+  if (options.processes_max == 0) {
+    return error{error_code::bad_argument, 0, "node_options: processes_max is 0"};
+  }
   const std::vector<int> allowed = base::allowed_cores();
   const std::uint32_t io_threads = options.io ? options.io_threads : 0;
   std::vector<sched::worker_plan> plans;

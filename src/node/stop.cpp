@@ -4,6 +4,7 @@
 
 #include "actor/life.hpp"
 #include "actor/meta_state.hpp"
+#include "actor/rundown.hpp"
 #include "base/park.hpp"
 #include "node/node_state.hpp"
 
@@ -14,6 +15,8 @@ namespace core {
 namespace {
 
 constexpr base::nanoseconds_t look_again_ns = 5'000'000;
+// What the last steps may take when the patience is used up.
+constexpr base::nanoseconds_t grace_ns = 100'000'000;
 
 std::uint64_t alive(const node_state& state) {
   const message_totals totals = state.core->totals();
@@ -30,8 +33,9 @@ void wait_for_an_end(node_core& core, base::nanoseconds_t deadline_ns) {
 
 template <class Wanted>
 void ask_to_exit(node_state& state, execution& by, const exit_reason& reason, Wanted&& wanted) {
+  const slot* const root = state.core->root.load(base::relaxed);  // Relaxed: set before any stop.
   state.core->slots.for_each([&](slot& each) {
-    if (each.kind == slot_kind::free || &each == state.core->root) return;
+    if (kind_of(each) == slot_kind::free || &each == root) return;
     if (!wanted(each)) return;
     // A slot that changed hands meanwhile gets an exit for a past generation: dropped by it.
     // Relaxed: as just said, a wrong generation is harmless.
@@ -58,8 +62,9 @@ void wait_until_alive_is(node_state& state, std::uint64_t count, base::nanosecon
 }
 
 std::string describe(const slot& each) {
-  std::string text{each.what != nullptr ? each.what->name : "?"};
-  text += each.meta != nullptr ? " (meta, slot " : " (process, slot ";
+  const behaviour* const what = each.what;  // May end meanwhile; descriptions live for ever.
+  std::string text{what != nullptr ? what->name : "?"};
+  text += is_meta(each) ? " (meta, slot " : " (process, slot ";
   return text + std::to_string(each.index) + ")";
 }
 
@@ -74,7 +79,7 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
 
   // 1. Stop accepting. 2. Drain: connections flush and close, mailboxes empty.
   ask_to_exit(state, by, exit_reason::shutdown(),
-              [](const slot& each) { return each.meta != nullptr; });
+              [](const slot& each) { return is_meta(each); });
   wait_until_quiet(state, begin + patience / 2);
   // 3. Everybody exits.
   ask_to_exit(state, by, exit_reason::shutdown(), [](const slot&) { return true; });
@@ -84,21 +89,34 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
     ask_to_exit(state, by, exit_reason::killed(), [](const slot&) { return true; });
   }
   wait_until_alive_is(state, 1, deadline_ns);
+  slot* const root = core.root.load(base::relaxed);  // Relaxed: as above.
   // The root last: its sweep frees the metas that ended before it.
   // Relaxed: the root lives until this.
-  send_exit(by, core.root->index, core.root->generation.load(base::relaxed),
+  send_exit(by, root->index, root->generation.load(base::relaxed),
             exit_reason::shutdown());
-  wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + 100'000'000));
+  wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + grace_ns));
 
-  std::vector<std::string> left = state.blocking->wait_all(deadline_ns);
+  std::vector<std::string> left = state.blocking->wait_all(std::max(deadline_ns, base::now_ns() + grace_ns));
   if (alive(state) != 0) {
     core.slots.for_each([&](const slot& each) {
-      if (each.kind != slot_kind::free && each.kind != slot_kind::blocking_meta) {
+      const slot_kind kind = kind_of(each);
+      if (kind != slot_kind::free && kind != slot_kind::blocking_meta) {
         left.push_back(describe(each));
       }
     });
   }
   return left;
+}
+
+void sweep_leftovers(node_state& state) noexcept {
+  execution by{*state.core, nullptr, mem::this_thread_cache()};
+  state.core->attach(by);
+  state.core->slots.for_each([&by](slot& each) {
+    // Born across the stop, or deaf to it; its threads are gone, so this one owns it.
+    if (kind_of(each) != slot_kind::process) return;
+    end_process(by, each, exit_reason::killed());
+  });
+  state.core->detach(by);
 }
 
 }  // namespace core

@@ -21,7 +21,7 @@ void idle_set::retract(std::size_t index) noexcept {
 }
 
 void idle_set::published() noexcept {
-  // [IS2] acq_rel: the work before, the look at the sleepers after; pairs IS1 (announce).
+  // [IS2] acq_rel: the work before, the look at the sleepers after; pairs IS1, IS5, IS6.
   epoch_.fetch_add(1, base::acq_rel);
   if (sleeping() != 0 && searching() == 0) wake_one();
 }

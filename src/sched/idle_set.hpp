@@ -54,6 +54,11 @@ class idle_set {
   /// Wakes every sleeper (stop).
   void wake_all() noexcept;
 
+  /// Changes with every announce() and published().
+  [[nodiscard]] std::uint64_t epoch() const noexcept {
+    // [IS5] acquire: what was published before it; pairs IS1, IS2.
+    return epoch_.load(base::acquire);
+  }
   [[nodiscard]] std::size_t size() const noexcept { return cells_.size(); }
   /// A hint; relaxed because every use of it is re-checked or watched by the sentinel.
   [[nodiscard]] std::uint32_t sleeping() const noexcept { return sleeping_.load(base::relaxed); }
@@ -64,7 +69,11 @@ class idle_set {
 
   /// At most half of the workers search at a time. Relaxed: a hint that bounds wasted spinning.
   [[nodiscard]] bool try_begin_search() noexcept;
-  void end_search() noexcept { searching_.fetch_sub(1, base::relaxed); }
+  void end_search() noexcept {
+    searching_.fetch_sub(1, base::relaxed);
+    // [IS6] acq_rel: the end of the search before, the next look at the queues after; pairs IS2.
+    epoch_.fetch_add(1, base::acq_rel);
+  }
 
   /// Owner, announced: takes the sentinel's post if it is vacant.
   [[nodiscard]] bool try_become_sentinel(std::uint32_t index) noexcept;

@@ -31,7 +31,7 @@ scheduler::scheduler(std::vector<worker_plan> plans, scheduler_hooks hooks)
   }
 }
 
-scheduler::~scheduler() { stop(); }
+scheduler::~scheduler() { static_cast<void>(stop(base::no_deadline)); }
 
 result<void> scheduler::start() {
   attached_.store(0, base::relaxed);  // No thread runs yet.
@@ -54,10 +54,11 @@ result<void> scheduler::start() {
     base::futex_wait(attached_, seen, base::no_deadline);
   }
   for (const auto& why : attach_errors_) {
+    if (why.code != error_code::none) ++refused_;
     if (failure.code == error_code::none && why.code != error_code::none) failure = why;
   }
   if (failure.code == error_code::none) return {};
-  join_all();
+  static_cast<void>(join_all(base::no_deadline));
   return failure;
 }
 
@@ -71,29 +72,52 @@ void scheduler::thread_body(std::size_t index) noexcept {
   base::futex_wake(attached_, 1);
   if (!ready) return;
   self.run_until_stopped();
+  self.parking().detach();  // Completes what is in flight: its callbacks still have their context.
   hooks_.on_thread_end(self);
-  self.parking().detach();
+  self.mark_ended();
+  // [SC8] release: the thread's last act on shared state; pairs SC9 (join_all).
+  ended_.fetch_add(1, base::release);
+  base::futex_wake(ended_, 1);
 }
 
-void scheduler::join_all() noexcept {
+std::vector<std::size_t> scheduler::join_all(base::nanoseconds_t deadline_ns) noexcept {
   // [SC3] seq_cst: the stop, then the wake-ups, against a sleeper's announcement, then its look;
   // pairs SC4.
   stopping_.store(true, base::seq_cst);
   for (std::size_t index = 0; index < threads_.size(); ++index) workers_[index]->parking().wake();
-  for (auto& thread : threads_) thread.join();
+  const auto running = static_cast<std::uint32_t>(threads_.size() - refused_);
+  // [SC9] acquire: everything the ended threads did; pairs SC8 (thread_body).
+  for (auto seen = ended_.load(base::acquire); seen != running && base::now_ns() < deadline_ns;
+       seen = ended_.load(base::acquire)) {
+    base::futex_wait(ended_, seen, deadline_ns);
+  }
+  std::vector<std::size_t> stuck;
+  for (std::size_t index = 0; index < threads_.size(); ++index) {
+    if (workers_[index]->has_ended() || attach_errors_[index].code != error_code::none) {
+      threads_[index].join();
+    } else {
+      threads_[index].detach();
+      stuck.push_back(index);
+    }
+  }
   threads_.clear();
+  return stuck;
 }
 
-void scheduler::stop() noexcept {
-  if (!threads_.empty()) join_all();
+std::vector<std::size_t> scheduler::stop(base::nanoseconds_t deadline_ns) noexcept {
+  return threads_.empty() ? std::vector<std::size_t>{} : join_all(deadline_ns);
 }
 
 void scheduler::inject(work* item) noexcept { inject_bulk(&item, 1); }
 
 void scheduler::inject_bulk(work** items, std::size_t count) noexcept {
+  // [SC5] seq_cst: up before the item can be seen; pairs SC6 (is_publishing).
+  publishing_.fetch_add(1, base::seq_cst);
   const std::size_t taken = injection_.push_bulk({items, count});
   SLUICE_ASSERT(taken == count, "no memory left to queue runnable work");
   idle_.published();
+  // [SC7] release: the wake-up before; pairs SC6 (is_publishing).
+  publishing_.fetch_sub(1, base::release);
 }
 
 }  // namespace sluice::inline v0::sched

@@ -46,7 +46,9 @@ class scheduler {
   /// Starts all threads and waits until each has attached its driver. On an error none is left.
   [[nodiscard]] result<void> start();
   /// Ends all threads. What is still queued is not run: the layer above has emptied the queues.
-  void stop() noexcept;
+  /// Returns the workers whose handler did not return by the deadline: their threads are detached,
+  /// and this object must be left to them for ever.
+  [[nodiscard]] std::vector<std::size_t> stop(base::nanoseconds_t deadline_ns) noexcept;
 
   /// Any thread: makes `item` runnable by any worker that runs processes.
   void inject(work* item) noexcept;
@@ -61,7 +63,12 @@ class scheduler {
   friend class worker;
 
   void thread_body(std::size_t index) noexcept;
-  void join_all() noexcept;
+  [[nodiscard]] std::vector<std::size_t> join_all(base::nanoseconds_t deadline_ns) noexcept;
+  /// Whether somebody stands between making work visible and waking a worker for it.
+  [[nodiscard]] bool is_publishing() const noexcept {
+    // [SC6] seq_cst: read beside the look at the queue; pairs SC5, SC7 (inject_bulk).
+    return publishing_.load(base::seq_cst) != 0;
+  }
   /// For workers with nothing to run; after announcing the sleep, too.
   [[nodiscard]] bool is_stopping() const noexcept {
     // [SC4] seq_cst: see SC3; pairs SC3 (join_all).
@@ -76,6 +83,9 @@ class scheduler {
   std::vector<std::thread> threads_;
   std::vector<error> attach_errors_;
   base::atomic<std::uint32_t> attached_{0};
+  base::atomic<std::uint32_t> ended_{0};  ///< threads whose last act is done
+  std::size_t refused_ = 0;               ///< threads that could not attach
+  base::atomic<std::uint32_t> publishing_{0};  // by foreign threads and overflowing workers
   // Written once by stop(), read by workers when they have nothing to run.
   alignas(base::cache_line_bytes) base::atomic<bool> stopping_{false};
 };

@@ -1,5 +1,7 @@
 #include "sched/worker.hpp"
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"
 
@@ -20,6 +22,7 @@ worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, drive
       index_(index),
       runs_processes_(runs_processes),
       poll_ticks_(poll_before_sleep_us * base::ticks_per_us()),
+      look_around_ticks_(look_around_us_max * base::ticks_per_us()),
       timers_(base::now_ns()),
       random_(0x5eed + index),
       sightings_(owner.process_worker_count()) {}
@@ -78,7 +81,7 @@ void worker::run_until_stopped() noexcept {
     }
     base::add_single_writer(statistics_.activations, std::uint64_t{1});
     item->run(item, *this);
-    if (++turn_ % look_around_interval == 0) [[unlikely]] look_around();
+    if (++turn_ % clock_interval == 0) [[unlikely]] look_around_if_due();
   }
 }
 
@@ -115,11 +118,32 @@ void worker::share_backlog() noexcept {
   had_backlog_ = has_backlog;
 }
 
-// So that neither sockets, timers nor foreign threads wait for the local queues to run dry.
-void worker::look_around() noexcept {
+// So that neither sockets, timers nor foreign threads wait for the local queues to run dry: every
+// look_around_interval activations, sooner when they are long.
+void worker::look_around_if_due() noexcept {
+  const std::uint64_t now = base::ticks();
+  if (turn_ % look_around_interval != 0 && now - looked_around_ticks_ < look_around_ticks_) return;
+  looked_around_ticks_ = now;
   poll_driver();
-  if (!runs_processes_) return;
-  if (work* const item = take_injected()) schedule_last(item);
+  if (runs_processes_) fetch_injected();
+}
+
+// A fair share of what waits for anybody. With a full run queue one goes out for each that comes in.
+void worker::fetch_injected() noexcept {
+  const std::size_t waiting = scheduler_.injection_.size_estimate();
+  if (waiting == 0) return;
+  const std::size_t room = run_queue_capacity - queue_.size_estimate();
+  if (room < fetch_count_max) {
+    work* out[fetch_count_max];
+    std::size_t count = 0;
+    while (count < fetch_count_max && (out[count] = queue_.pop()) != nullptr) ++count;
+    scheduler_.inject_bulk(out, count);
+  }
+  const std::size_t share = waiting / scheduler_.process_worker_count() + 1;
+  work* in[fetch_count_max];
+  const std::size_t count =
+      scheduler_.injection_.try_pop_bulk({in, std::min<std::size_t>(share, fetch_count_max)});
+  for (std::size_t i = 0; i < count; ++i) schedule_last(in[i]);
 }
 
 work* worker::take_affine() noexcept {

@@ -50,7 +50,10 @@ class alignas(base::cache_line_bytes) worker {
  public:
   static constexpr std::uint32_t run_queue_capacity = 256;
   static constexpr std::uint32_t lifo_run_max = 64;
-  static constexpr std::uint32_t look_around_interval = 64;
+  static constexpr std::uint32_t look_around_interval = 64;  ///< activations
+  static constexpr std::uint32_t clock_interval = 8;         ///< activations between two clock looks
+  static constexpr std::uint32_t look_around_us_max = 500;   ///< plus clock_interval activations
+  static constexpr std::uint32_t fetch_count_max = 64;
   static constexpr std::uint32_t stuck_after_us = 50;
 
   worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking);
@@ -83,6 +86,9 @@ class alignas(base::cache_line_bytes) worker {
   [[nodiscard]] scheduler& owner() noexcept { return scheduler_; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   [[nodiscard]] bool runs_processes() const noexcept { return runs_processes_; }
+  /// The thread, last; and whoever stops it (ordered by the scheduler's count of ended threads).
+  void mark_ended() noexcept { has_ended_.store(true, base::relaxed); }
+  [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(base::relaxed); }
   [[nodiscard]] const worker_statistics& statistics() const noexcept { return statistics_; }
 
   /// For the layer above: its per-thread state. Set on the owner thread before the first work.
@@ -100,7 +106,8 @@ class alignas(base::cache_line_bytes) worker {
   work* take_injected() noexcept;
   void collect_inbox() noexcept;
   void share_backlog() noexcept;
-  void look_around() noexcept;
+  void look_around_if_due() noexcept;
+  void fetch_injected() noexcept;
   void poll_driver() noexcept;
   void advance_timers() noexcept;
 
@@ -135,8 +142,11 @@ class alignas(base::cache_line_bytes) worker {
   std::uint32_t lifo_run_ = 0;
   std::uint32_t index_;
   bool runs_processes_;
+  base::atomic<bool> has_ended_{false};
   bool had_backlog_ = false;
   std::uint64_t poll_ticks_;
+  std::uint64_t look_around_ticks_;
+  std::uint64_t looked_around_ticks_ = 0;
   timer_wheel timers_;
   base::random_source random_;
 
@@ -150,7 +160,6 @@ class alignas(base::cache_line_bytes) worker {
   base::nanoseconds_t tick_ns_ = 0;
   base::nanoseconds_t quiet_since_ns_ = 0;
   base::nanoseconds_t housekeeping_ns_ = 0;
-  bool injection_was_waiting_ = false;
 };
 
 }  // namespace sluice::inline v0::sched

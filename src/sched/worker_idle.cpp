@@ -25,17 +25,20 @@ constexpr base::nanoseconds_t idle_hook_after_ns = 100'000'000;
 }  // namespace
 
 work* worker::idle() noexcept {
-  work* item = search();
-  if (item == nullptr) item = sleep();
-  if (item == nullptr) item = next();
-  if (item != nullptr) leave_idle();
+  work* item = nullptr;
+  while (item == nullptr && !scheduler_.is_stopping()) {
+    item = search();
+    if (item == nullptr) item = sleep();
+    if (item == nullptr) item = next();
+  }
+  leave_idle();
   return item;
 }
 
 // Back to work: what this worker was to look after passes to a sleeper, if there is one.
 void worker::leave_idle() noexcept {
   idle_.hand_over_post();
-  // A producer that saw this worker search has woken nobody.
+  // A producer that saw this worker search has woken nobody; end_search ordered this look after it.
   if (idle_.sleeping() != 0 && idle_.searching() == 0 && !scheduler_.injection_.is_empty()) {
     idle_.wake_one();
   }
@@ -46,18 +49,17 @@ work* worker::search() noexcept {
   const std::uint64_t begin = base::ticks();
   work* found = nullptr;
   do {
-    if (parking_.has_ready() || inbox_.has_items()) {
-      found = next();
-    } else if (runs_processes_) {
+    // Not while counted as searching: next() polls, and completions run code that may take long.
+    if (parking_.has_ready() || inbox_.has_items()) break;
+    if (runs_processes_) {
       found = take_injected();
       if (found == nullptr && may_steal) found = steal();
     }
     if (found != nullptr) break;
     base::spin_pause();
-  } while (base::ticks() - begin < poll_ticks_ &&
-           !scheduler_.is_stopping());
-  if (may_steal) scheduler_.idle_.end_search();
-  return found;
+  } while (base::ticks() - begin < poll_ticks_ && !scheduler_.is_stopping());
+  if (may_steal) idle_.end_search();
+  return found != nullptr ? found : next();
 }
 
 work* worker::sleep() noexcept {
@@ -66,11 +68,13 @@ work* worker::sleep() noexcept {
   work* found = nullptr;
   tick_ns_ = sentinel_tick_min_ns;
   quiet_since_ns_ = 0;
-  injection_was_waiting_ = false;
   housekeeping_ns_ = scheduler_.hooks_.on_idle ? base::now_ns() + idle_hook_after_ns : base::no_deadline;
   while (found == nullptr && !scheduler_.is_stopping()) {
     found = recheck_before_sleep();
-    if (found != nullptr || !inbox_.try_park()) break;
+    if (found != nullptr) break;
+    // A null pop is not "empty" (injection_queue J1): with a push or a pop under way, look again.
+    if (runs_processes_ && !scheduler_.injection_.is_empty()) break;
+    if (!inbox_.try_park()) break;
     if (parking_.has_ready()) break;
     const bool is_sentinel = runs_processes_ && idle.size() > 1 && tick_ns_ != 0 &&
                              (!everybody_sleeps() || quiet_since_ns_ != 0) &&
@@ -160,12 +164,15 @@ bool worker::everybody_sleeps() const noexcept {
 // A tick of the worker that sleeps timed so that the others may sleep untimed.
 work* worker::sentinel_tick() noexcept {
   base::add_single_writer(statistics_.sentinel_ticks, std::uint64_t{1});
-  const bool injection_waits = !scheduler_.injection_.is_empty();
-  if (injection_waits && injection_was_waiting_) {
-    // It was there a whole tick ago and nobody was woken for it: a lost wake.
-    base::add_single_writer(statistics_.rescued_by_timeout, std::uint64_t{1});
+  const std::uint64_t epoch = idle_.epoch();
+  const bool was_quiet = everybody_sleeps() && !scheduler_.is_publishing();
+  if (work* item = take_injected()) {
+    // It lay there though nobody was about to publish it and nobody was awake to find it: a lost wake.
+    if (was_quiet && !scheduler_.is_publishing() && idle_.epoch() == epoch) {
+      base::add_single_writer(statistics_.rescued_by_timeout, std::uint64_t{1});
+    }
+    return item;
   }
-  injection_was_waiting_ = injection_waits;
   if (work* item = steal()) return item;
   tick_ns_ = std::min(2 * tick_ns_, sentinel_tick_max_ns);
   if (!everybody_sleeps()) {

@@ -1,0 +1,312 @@
+// The mailbox word: the table first, then threads.
+#include "actor/mailbox.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "actor/lanes.hpp"
+
+using sluice::core::envelope;
+using sluice::core::lanes;
+using sluice::core::mailbox;
+using sluice::core::push_outcome;
+
+namespace {
+
+// An envelope that says who sent it and in which order; it is its own chain of one.
+struct letter : envelope {
+  explicit letter(std::uint32_t from = 0, std::uint32_t number = 0, std::uint8_t on_lane = 2) {
+    next = this;
+    older = nullptr;
+    from_slot = from;
+    from_generation = number;
+    lane = on_lane;
+  }
+};
+
+enum class state { owned, owned_with_mail, idle, waiting, waiting_with_mail, closed };
+
+// A mailbox brought into a state, with the mail that is in it.
+struct in_state {
+  explicit in_state(state wanted) {
+    if (wanted == state::closed) return;
+    box.open();
+    const bool has_mail = wanted == state::owned_with_mail || wanted == state::waiting_with_mail;
+    if (has_mail) REQUIRE(box.push(&mail, false) == push_outcome::queued);
+    if (wanted == state::idle) REQUIRE(box.try_park());
+    if (wanted == state::waiting || wanted == state::waiting_with_mail) REQUIRE(box.try_wait());
+  }
+  mailbox box;
+  letter mail;
+  letter pushed;
+};
+
+void check_push(state from, bool is_control, push_outcome expected) {
+  in_state place{from};
+  CAPTURE(static_cast<int>(from), is_control);
+  REQUIRE(place.box.push(&place.pushed, is_control) == expected);
+  if (expected == push_outcome::closed) {
+    REQUIRE(place.pushed.next == &place.pushed);  // M3: the chain stays with its sender.
+    return;
+  }
+  // The next push after one that granted the right to run grants nothing.
+  letter second;
+  if (expected == push_outcome::schedule) {
+    REQUIRE(place.box.push(&second, true) == push_outcome::queued);
+    REQUIRE(place.box.take() == &second);
+    REQUIRE(second.older == &place.pushed);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("mailbox: every cell of the push columns does what the table says") {
+  using enum state;
+  check_push(owned, false, push_outcome::queued);
+  check_push(owned, true, push_outcome::queued);
+  check_push(owned_with_mail, false, push_outcome::queued);
+  check_push(owned_with_mail, true, push_outcome::queued);
+  check_push(idle, false, push_outcome::schedule);
+  check_push(idle, true, push_outcome::schedule);
+  check_push(waiting, false, push_outcome::queued);
+  check_push(waiting, true, push_outcome::schedule);
+  check_push(waiting_with_mail, false, push_outcome::queued);
+  check_push(waiting_with_mail, true, push_outcome::schedule);
+  check_push(closed, false, push_outcome::closed);
+  check_push(closed, true, push_outcome::closed);
+}
+
+TEST_CASE("mailbox: every cell of the owner's columns does what the table says") {
+  SECTION("take of nothing is null and leaves the mailbox owned") {
+    in_state place{state::owned};
+    REQUIRE(place.box.take() == nullptr);
+    REQUIRE(place.box.try_park());
+  }
+  SECTION("take of mail empties the word") {
+    in_state place{state::owned_with_mail};
+    REQUIRE(place.box.take() == &place.mail);
+    REQUIRE(place.mail.older == nullptr);
+    REQUIRE(place.box.take() == nullptr);
+  }
+  SECTION("park with mail fails and keeps the mail") {
+    in_state place{state::owned_with_mail};
+    REQUIRE_FALSE(place.box.try_park());
+    REQUIRE(place.box.take() == &place.mail);
+  }
+  SECTION("a user message keeps a waiting owner asleep, a control message wakes it with both") {
+    in_state place{state::waiting};
+    REQUIRE(place.box.push(&place.mail, false) == push_outcome::queued);
+    REQUIRE(place.box.push(&place.pushed, true) == push_outcome::schedule);
+    REQUIRE(place.box.take() == &place.pushed);
+    REQUIRE(place.pushed.older == &place.mail);
+    REQUIRE(place.mail.older == nullptr);
+  }
+  SECTION("waiting with mail keeps the mail") {
+    in_state place{state::waiting_with_mail};
+    REQUIRE(place.box.push(&place.pushed, true) == push_outcome::schedule);
+    REQUIRE(place.box.take() == &place.pushed);
+    REQUIRE(place.pushed.older == &place.mail);
+  }
+  SECTION("close answers with the rest, once") {
+    in_state place{state::owned_with_mail};
+    REQUIRE(place.box.close() == &place.mail);
+    REQUIRE(place.box.is_closed());
+    REQUIRE(place.box.push(&place.pushed, true) == push_outcome::closed);
+  }
+  SECTION("close of an empty mailbox answers null") {
+    in_state place{state::owned};
+    REQUIRE(place.box.close() == nullptr);
+    REQUIRE(place.box.is_closed());
+  }
+  SECTION("a closed mailbox opens again, owned and empty") {
+    in_state place{state::closed};
+    place.box.open();
+    REQUIRE_FALSE(place.box.is_closed());
+    REQUIRE(place.box.take() == nullptr);
+    REQUIRE(place.box.push(&place.pushed, false) == push_outcome::queued);
+  }
+}
+
+TEST_CASE("mailbox: a chain arrives whole and in order between single messages") {
+  mailbox box;
+  box.open();
+  letter before{0, 0};
+  letter one{0, 1};
+  letter two{0, 2};
+  letter three{0, 3};
+  letter after{0, 4};
+  one.next = &two;
+  two.next = &three;
+  three.next = &one;
+  REQUIRE(box.push(&before, false) == push_outcome::queued);
+  REQUIRE(box.push(&three, false) == push_outcome::queued);
+  REQUIRE(box.push(&after, false) == push_outcome::queued);
+  lanes mail;
+  mail.absorb(box.take());
+  for (std::uint32_t i = 0; i < 5; ++i) REQUIRE(mail.pop()->from_generation == i);
+  REQUIRE(mail.is_empty());
+}
+
+namespace {
+
+constexpr std::uint32_t producer_count = 3;
+constexpr std::uint32_t letters_each = 20'000;
+
+// What one owner sees of several producers: who grants it the right to run hands it over.
+class stress {
+ public:
+  // Pushes all letters of one producer; runs the owner whenever a push grants the right to.
+  void produce(std::uint32_t producer, std::vector<letter>& letters) {
+    for (auto& each : letters) {
+      // Plain write by the sender: only the mailbox's orders carry it to the owner.
+      each.from_slot = producer;
+      switch (box_.push(&each, each.lane == 0)) {
+        case push_outcome::queued: break;
+        case push_outcome::schedule: own(); break;
+        case push_outcome::closed: ++refused_[producer]; break;
+      }
+    }
+  }
+
+  // Plain fields of the slot: only the mailbox word hands them from owner to owner.
+  void own() {
+    if (is_owned_) ++double_grants_;
+    is_owned_ = true;
+    ++grants_;
+    while (true) {
+      while (envelope* newest = box_.take()) {
+        mail_.absorb(newest);
+        while (envelope* one = mail_.pop()) {
+          if (one->from_generation != expected_[one->from_slot]) ++out_of_order_;
+          expected_[one->from_slot] = one->from_generation + 1;
+          ++handled_;
+        }
+      }
+      is_owned_ = false;
+      if (box_.try_park()) return;
+      is_owned_ = true;
+    }
+  }
+
+  mailbox box_;
+  lanes mail_;
+  bool is_owned_ = false;
+  std::uint64_t grants_ = 0;
+  std::uint64_t double_grants_ = 0;
+  std::uint64_t out_of_order_ = 0;
+  std::uint64_t handled_ = 0;
+  std::uint32_t expected_[producer_count] = {};
+  std::uint64_t refused_[producer_count] = {};
+};
+
+std::vector<letter> make_letters() {
+  std::vector<letter> made(letters_each);
+  for (std::uint32_t i = 0; i < letters_each; ++i) {
+    made[i] = letter{0, i};
+    made[i].next = &made[i];
+  }
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("mailbox: no message of several producers is lost, doubled or out of its sender's order") {
+  stress state;
+  state.box_.open();
+  REQUIRE(state.box_.try_park());
+  std::vector<std::vector<letter>> letters;
+  for (std::uint32_t i = 0; i < producer_count; ++i) letters.push_back(make_letters());
+  std::vector<std::thread> producers;
+  for (std::uint32_t i = 0; i < producer_count; ++i) {
+    producers.emplace_back([&, i] { state.produce(i, letters[i]); });
+  }
+  for (auto& each : producers) each.join();
+  REQUIRE(state.handled_ == std::uint64_t{producer_count} * letters_each);
+  REQUIRE(state.out_of_order_ == 0);
+  REQUIRE(state.double_grants_ == 0);
+  REQUIRE(state.grants_ >= 1);
+  // One schedule an idle period: it is idle now, so the next push grants, and only that.
+  letter last{0, letters_each};
+  REQUIRE(state.box_.push(&last, false) == push_outcome::schedule);
+}
+
+TEST_CASE("mailbox: one message at a time between two threads never leaves both asleep") {
+  // Each message is sent when the one before was handled, so every push races a park.
+  mailbox box;
+  box.open();
+  REQUIRE(box.try_park());
+  std::vector<letter> letters = make_letters();
+  sluice::base::atomic<std::uint32_t> handled{0};
+  sluice::base::atomic<std::uint32_t> granted{0};
+  sluice::base::atomic<bool> is_over{false};
+  std::uint64_t plain = 0;
+  std::thread owner([&] {
+    std::uint32_t taken = 0;
+    while (true) {
+      while (granted.load(sluice::base::acquire) == 0) {  // [MT1] acquire: pairs MT2 (sender).
+        if (is_over.load(sluice::base::relaxed)) return;  // Relaxed: polled.
+        std::this_thread::yield();
+      }
+      granted.fetch_sub(1, sluice::base::relaxed);  // Relaxed: a token taken.
+      do {
+        while (envelope* one = box.take()) {
+          for (; one != nullptr; one = one->older) {
+            plain += one->from_slot;
+            ++taken;
+          }
+          // [MT3] release: the taken letter; pairs MT4 (sender).
+          handled.store(taken, sluice::base::release);
+        }
+      } while (!box.try_park());
+    }
+  });
+  bool is_stuck = false;
+  for (std::uint32_t i = 0; i < letters_each && !is_stuck; ++i) {
+    letters[i].from_slot = 1;
+    if (box.push(&letters[i], false) == push_outcome::schedule) {
+      granted.fetch_add(1, sluice::base::release);  // [MT2] release: pairs MT1 (owner).
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (handled.load(sluice::base::acquire) != i + 1) {  // [MT4] acquire: pairs MT3 (owner).
+      if (std::chrono::steady_clock::now() > deadline) {
+        is_stuck = true;
+        break;
+      }
+      std::this_thread::yield();
+    }
+  }
+  is_over.store(true, sluice::base::relaxed);  // Relaxed: polled.
+  owner.join();
+  REQUIRE_FALSE(is_stuck);
+  REQUIRE(plain == letters_each);
+}
+
+TEST_CASE("mailbox: of pushes racing a close each message is either in the rest or with its sender") {
+  for (int round = 0; round < 200; ++round) {
+    mailbox box;
+    box.open();
+    constexpr std::uint32_t count = 200;
+    std::vector<letter> letters[2] = {std::vector<letter>(count), std::vector<letter>(count)};
+    std::uint32_t refused[2] = {};
+    sluice::base::atomic<std::uint32_t> ready{0};
+    const auto send = [&](int who) {
+      for (auto& each : letters[who]) each.next = &each;
+      ready.fetch_add(1, sluice::base::relaxed);  // Relaxed: only a start signal.
+      for (auto& each : letters[who]) {
+        if (box.push(&each, false) == push_outcome::closed) ++refused[who];
+      }
+    };
+    std::thread one(send, 0);
+    std::thread two(send, 1);
+    while (ready.load(sluice::base::relaxed) != 2) std::this_thread::yield();
+    std::uint32_t taken = 0;
+    for (envelope* rest = box.take(); rest != nullptr; rest = rest->older) ++taken;
+    for (envelope* rest = box.close(); rest != nullptr; rest = rest->older) ++taken;
+    one.join();
+    two.join();
+    REQUIRE(taken + refused[0] + refused[1] == 2 * count);
+  }
+}
