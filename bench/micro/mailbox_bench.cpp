@@ -61,13 +61,12 @@ struct take_all {
         continue;
       }
       mail.absorb(newest);
-      while (core::envelope* const each = mail.pop(++turn)) finish_one(each);
+      while (core::envelope* const each = mail.pop()) finish_one(each);
     } while (!box.try_park());
   }
 
   core::mailbox box;
   core::lanes mail;
-  std::uint32_t turn = 0;
 };
 
 struct exchange_linked {

@@ -99,11 +99,13 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) noexcep
   return true;
 }
 
-// Handles one message that `by` owns, and frees it. True: the owner is to end, by.ending says why.
-[[gnu::always_inline]] inline bool handle_message(execution& by, slot& self, envelope* carried) noexcept {
+// Handles one message that `by` owns and destroys its payload; the block is left to the caller. True:
+// the owner is to end, by.ending says why.
+[[gnu::always_inline]] inline bool attend(execution& by, slot& self, envelope* carried) noexcept {
   // Relaxed: the owner reads its own generation.
   if (carried->to_generation != self.generation.load(base::relaxed)) [[unlikely]] {
-    by.bury(carried, dead_letter::stale);  // S4
+    by.count_dead(*carried, dead_letter::stale);  // S4
+    by.destroy_payload(carried);
     by.end_run_of_sends();
     return false;
   }
@@ -123,10 +125,10 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) noexcep
   by.current = nullptr;
   if (is_handled) [[likely]] {
     base::add_single_writer(by.counters.handled, std::uint64_t{1});
-    by.free_envelope(carried);
   } else {
-    by.bury(carried, dead_letter::unhandled);
+    by.count_dead(*carried, dead_letter::unhandled);
   }
+  by.destroy_payload(carried);
   by.end_run_of_sends();  // X2; after the payload's destructor, which may send too.
   return self.exit_wanted != 0;
 }
@@ -159,7 +161,9 @@ bool try_leave(execution& by, slot& self) noexcept {
       continue;
     }
     credits += next->lane >> 7;
-    if (handle_message(by, self, next)) [[unlikely]] {
+    const bool wants_end = attend(by, self, next);
+    by.free_block(next);
+    if (wants_end) [[unlikely]] {
       return_credits(self, credits);
       return loop_end::wants_end;
     }
@@ -178,20 +182,33 @@ bool try_leave(execution& by, slot& self) noexcept {
   }
 }
 
-// The same; a lone message, the common case, goes without lists.
+void absorb_above(execution& by, slot& self, envelope* held) noexcept {
+  if (envelope* const newest = self.box.take_above(held)) self.mail.absorb(newest);
+  by.free_block(held);
+}
+
+// The same; a lone message, the common case, is held: no lists, and no take.
 [[gnu::always_inline]] inline loop_end run_messages(execution& by, slot& self) noexcept {
-  envelope* const newest = self.box.take();
-  if (newest == nullptr) return run_backlog(by, self);
-  if (newest->older != nullptr || newest->next != newest || !self.mail.is_empty()) {
-    self.mail.absorb(newest);
+  envelope* const lone = self.mail.is_empty() ? self.box.lone() : nullptr;
+  if (lone == nullptr) {
+    absorb_new_mail(self);
     return run_backlog(by, self);
   }
-  std::uint32_t credits = newest->lane >> 7;
-  const bool wants_end = handle_message(by, self, newest);
+  std::uint32_t credits = lone->lane >> 7;
+  const bool wants_end = attend(by, self, lone);
   return_credits(self, credits);
-  if (wants_end) [[unlikely]] return loop_end::wants_end;
-  if (try_leave(by, self)) [[likely]] return loop_end::parked;
+  if (wants_end) [[unlikely]] {
+    absorb_above(by, self, lone);
+    return loop_end::wants_end;
+  }
+  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+  by.running = nullptr;
+  if (self.box.try_park_after(lone)) [[likely]] {  // A1, A2
+    by.free_block(lone);
+    return loop_end::parked;
+  }
   take_ownership(by, self);
+  absorb_above(by, self, lone);
   return run_backlog(by, self);
 }
 

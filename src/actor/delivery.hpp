@@ -24,8 +24,7 @@ inline envelope* execution::make_envelope(std::uint8_t block, std::size_t bytes)
   return made;
 }
 
-inline void execution::free_envelope(envelope* done) noexcept {
-  if (done->type->destroy != nullptr) done->type->destroy(done->payload());
+inline void execution::free_block(envelope* done) noexcept {
   const auto block = static_cast<std::uint8_t>(done->block & ~block_from_meta);
   base::add_single_writer(counters.envelopes_freed, std::uint64_t{1});
   if (block == block_on_heap) [[unlikely]] {

@@ -79,9 +79,13 @@ void execution::schedule_elsewhere(slot& ready) noexcept {
   }  // Else the threads are gone and the last sweep of stop finds the receiver (node/stop.cpp).
 }
 
-void execution::bury(envelope* dead, dead_letter why) noexcept {
+void execution::count_dead(const envelope& dead, dead_letter why) noexcept {
   count(counters.dead[static_cast<unsigned>(why)]);
-  node.report_dead_letter(*dead, why);
+  node.report_dead_letter(dead, why);
+}
+
+void execution::bury(envelope* dead, dead_letter why) noexcept {
+  count_dead(*dead, why);
   free_envelope(dead);
 }
 

@@ -79,7 +79,15 @@ class execution {
   /// The same, for messages that must never be refused: falls back on the reserve, then the heap.
   [[nodiscard]] envelope* make_urgent_envelope(std::uint8_t block, std::size_t bytes) noexcept;
   /// Destroys the payload and gives the block back.
-  void free_envelope(envelope* done) noexcept;
+  void free_envelope(envelope* done) noexcept {
+    destroy_payload(done);
+    free_block(done);
+  }
+  static void destroy_payload(envelope* done) noexcept {
+    if (done->type->destroy != nullptr) done->type->destroy(done->payload());
+  }
+  /// The envelope without its payload.
+  void free_block(envelope* done) noexcept;
 
   /// Sends `carried` (type, payload and `from` set) to slot + generation of this node. Takes it
   /// over in every case.
@@ -106,7 +114,9 @@ class execution {
   /// Grants the right to run `ready` to the right queue.
   void schedule(slot& ready) noexcept;
 
-  /// Accounts a message that will not be handled, and frees it.
+  /// Accounts a message that will not be handled.
+  void count_dead(const envelope& dead, dead_letter why) noexcept;
+  /// The same, and frees it.
   void bury(envelope* dead, dead_letter why) noexcept;
   /// The same for a whole take (newest chain, linked by `older`). Returns how many.
   std::uint64_t bury_take(envelope* newest, dead_letter why) noexcept;

@@ -14,12 +14,15 @@
 //   waiting      queued         schedule→mail   -          -              -                -
 //   wait+mail    queued         schedule→mail   -          -              -                -
 //   closed       closed         closed          -          -              -                -
+//   The owner may also hold: handle the one lone envelope while it stays in the word (owned+mail), and
+//   leave by try_park_after(it), which is one read-modify-write less for a lone message.
 //   "-" = a bug: only the owner takes, parks, waits and closes, and idle or waiting has none.
 //
 // Rules:
 //   M1 The right to run is granted only by the push that clears idle or waiting, to its caller.
 //   M2 Only read-modify-writes touch an open word; open() is the one plain store.
 //   M3 A push on a closed word leaves the chain with its caller.
+//   M5 A held envelope keeps its block until it is out of the word: a sender may link to it.
 //   M4 A chain is circular: it is named by its last envelope, whose `next` is its first. `older` of
 //      the last links to the chain pushed before.
 #pragma once
@@ -48,7 +51,8 @@ class mailbox {
       last->older = chain_of(seen);
       const std::uintptr_t kept = is_control ? 0 : (seen & waiting);
       // [MB1] acq_rel: publishes the envelopes, and who clears idle receives what the last owner
-      // left in the slot; pairs MB2 (take), MB3 (park), MB4 (close), MB5 (open).
+      // left in the slot; pairs MB2 (take), MB3 (park), MB4 (close), MB5 (open),
+      // MB6 (lone), MB7 (park after).
       // Ends: a failure means that another push or the owner succeeded.
       if (word_.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(last) | kept,
                                       base::acq_rel, base::relaxed)) {
@@ -64,6 +68,33 @@ class mailbox {
     if (word_.load(base::relaxed) == owned) return nullptr;
     // [MB2] acquire: sees the envelopes; pairs MB1 (push).
     return chain_of(word_.exchange(owned, base::acquire));
+  }
+
+  /// Owner. The envelope that is alone in the word, or null. It is held from here: it stays in the
+  /// word until try_park_after or take_above (M5).
+  [[nodiscard]] envelope* lone() const noexcept {
+    // [MB6] acquire: sees the envelope; pairs MB1 (push).
+    envelope* const newest = chain_of(word_.load(base::acquire));
+    const bool is_lone = newest != nullptr && newest->older == nullptr && newest->next == newest;
+    return is_lone ? newest : nullptr;
+  }
+
+  /// Owner, `held` handled. True: the word says idle and the caller owns nothing but held's block.
+  [[nodiscard]] bool try_park_after(envelope* held) noexcept {
+    auto expected = reinterpret_cast<std::uintptr_t>(held);
+    // [MB7] release: what the owner wrote to the slot; pairs MB1 (push, by its acquire half).
+    // A failure means new mail on top of the held one.
+    return word_.compare_exchange_strong(expected, idle, base::release, base::relaxed);
+  }
+
+  /// Owner, `held` handled. As take(), without the held envelope.
+  [[nodiscard]] envelope* take_above(envelope* held) noexcept {
+    envelope* const newest = chain_of(word_.exchange(owned, base::acquire));  // [MB2]
+    if (newest == held) return nullptr;
+    envelope* oldest = newest;
+    while (oldest->older != held) oldest = oldest->older;
+    oldest->older = nullptr;
+    return newest;
   }
 
   /// Owner, mailbox seen empty. True: the word says idle and the caller owns nothing any more.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <new>
 #include <utility>
 
@@ -26,30 +27,43 @@ constexpr std::uintptr_t page_bytes = 4096;
 }  // namespace
 
 void arena::set_limits(std::size_t bytes_max, std::size_t warm_bytes_max) noexcept {
-  region* superfluous = nullptr;
   {
     const std::lock_guard guard{mutex_};
     bytes_max_ = bytes_max;
     warm_bytes_max_ = warm_bytes_max;
+  }
+  release_superfluous(UINT_MAX);
+}
+
+bool arena::release_superfluous(unsigned count_max) noexcept {
+  region* superfluous = nullptr;
+  bool has_more = false;
+  {
+    const std::lock_guard guard{mutex_};
+    unsigned count = 0;
     while (free_regions_ * region_bytes > warm_bytes_max_) {
+      if (count++ == count_max) {
+        has_more = true;
+        break;
+      }
       region* const item = free_;
       unlink(free_, item);
-      --free_regions_;
+      count_warm(free_regions_ - 1);
       put_aside(item, superfluous);
     }
   }
   unmap_all(superfluous);
+  return has_more;
 }
 
 carved_range arena::carve(class_index index) noexcept {
   carved_range range;
   std::uint32_t touched_bytes = 0;
-  region* superfluous = nullptr;
   {
     const std::lock_guard guard{mutex_};
     region*& current = current_[index];
     if (current != nullptr && current->carved_count == capacity_of(index)) {
-      retire_if_free(std::exchange(current, nullptr), superfluous);
+      retire_if_free(std::exchange(current, nullptr));
     }
     if (current == nullptr) {
       current = new_region();
@@ -69,7 +83,6 @@ carved_range arena::carve(class_index index) noexcept {
         range.count * size;
     current->touched_bytes = std::max(touched_bytes, end);
   }
-  unmap_all(superfluous);
   std::byte* const start = reinterpret_cast<std::byte*>(
       reinterpret_cast<std::uintptr_t>(range.begin) & ~(region_bytes - 1));
   std::byte* const end = range.begin + std::size_t{range.count} * class_bytes[index];
@@ -97,24 +110,20 @@ chain arena::take_sorted(class_index index, std::uint32_t count_max) noexcept {
 }
 
 void arena::collect(chain blocks) noexcept {
-  region* superfluous = nullptr;
-  {
-    const std::lock_guard guard{mutex_};
-    for (block* item = blocks.first; item != nullptr;) {
-      block* const next = next_of(item);
-      // The walk is bound by cache misses; the region's header and the next block come in parallel.
-      if (next != nullptr) __builtin_prefetch(next);
-      region* const home = region_of(item);
-      set_next(item, home->free);
-      if (home->free == nullptr) link(sorted_[home->index], home);
-      home->free = item;
-      ++home->free_count;
-      ++sorted_blocks_[home->index];
-      if (home != current_[home->index]) retire_if_free(home, superfluous);
-      item = next;
-    }
+  const std::lock_guard guard{mutex_};
+  for (block* item = blocks.first; item != nullptr;) {
+    block* const next = next_of(item);
+    // The walk is bound by cache misses; the region's header and the next block come in parallel.
+    if (next != nullptr) __builtin_prefetch(next);
+    region* const home = region_of(item);
+    set_next(item, home->free);
+    if (home->free == nullptr) link(sorted_[home->index], home);
+    home->free = item;
+    ++home->free_count;
+    ++sorted_blocks_[home->index];
+    if (home != current_[home->index]) retire_if_free(home);
+    item = next;
   }
-  unmap_all(superfluous);
 }
 
 arena::statistics arena::read_statistics() const noexcept {
@@ -137,9 +146,13 @@ std::size_t arena::free_region_bytes() const noexcept {
   return free_regions_ * region_bytes;
 }
 
-// A4: a region that nobody carves and whose blocks are all home changes from sorted to free, or is
-// put aside for unmapping when enough is kept warm.
-void arena::retire_if_free(region* item, region*& superfluous) noexcept {
+void arena::count_warm(std::size_t regions) noexcept {
+  free_regions_ = regions;
+  warm_count_.store(regions, base::relaxed);  // Relaxed: a hint for others.
+}
+
+// A4: a region that nobody carves and whose blocks are all home changes from sorted to free.
+void arena::retire_if_free(region* item) noexcept {
   if (item->free_count != item->carved_count) return;
   if (item->free != nullptr) unlink(sorted_[item->index], item);
   sorted_blocks_[item->index] -= item->free_count;
@@ -147,12 +160,8 @@ void arena::retire_if_free(region* item, region*& superfluous) noexcept {
   item->free = nullptr;
   item->free_count = 0;
   item->carved_count = 0;
-  if ((free_regions_ + 1) * region_bytes <= warm_bytes_max_) {
-    link(free_, item);
-    ++free_regions_;
-    return;
-  }
-  put_aside(item, superfluous);
+  link(free_, item);
+  count_warm(free_regions_ + 1);
 }
 
 // A region that leaves the arena; unmapped after the mutex.
@@ -166,7 +175,7 @@ void arena::put_aside(region* item, region*& superfluous) noexcept {
 arena::region* arena::new_region() noexcept {
   if (region* const warm = free_) {
     unlink(free_, warm);
-    --free_regions_;
+    count_warm(free_regions_ - 1);
     return warm;
   }
   if ((mapped_regions_ + 1) > bytes_max_ / region_bytes) return nullptr;  // A3

@@ -3,7 +3,8 @@
 // What: regions of 1 MiB, aligned to their size, each cut into blocks of one class. Two ways out of
 //   it: carve() hands out fresh ground, take_sorted() blocks that trim brought home. One way in:
 //   collect(), which sorts free blocks by region; a region whose carved blocks are all home is free
-//   ground for any class, kept warm up to a limit and unmapped beyond it.
+//   ground for any class. Whole regions stay mapped until release_superfluous(), which an idle
+//   thread calls: a burst that follows a burst finds warm, sequential ground.
 // When not: on the message path. Behind a mutex, held for one batch at most (microseconds); page
 //   faults and system calls on memory happen outside of it, but for the mapping of a new chunk.
 // Who: any thread, by way of block_pool.
@@ -21,6 +22,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "base/atomic.hpp"
 #include "mem/block.hpp"
 #include "mem/size_class.hpp"
 
@@ -44,8 +46,14 @@ class arena {
   [[nodiscard]] carved_range carve(class_index index) noexcept;
   /// Up to `count_max` blocks that collect() sorted.
   [[nodiscard]] chain take_sorted(class_index index, std::uint32_t count_max) noexcept;
-  /// Sorts free blocks of one class home; unmaps the regions that this makes free and superfluous.
+  /// Sorts free blocks of one class home. A region that this makes whole waits warm for any class.
   void collect(chain blocks) noexcept;
+  /// Unmaps up to `count_max` whole regions beyond the warm limit. True: there are more.
+  bool release_superfluous(unsigned count_max) noexcept;
+  /// Anybody. Whether carve() would find a whole warm region: sequential ground that costs no fault.
+  [[nodiscard]] bool has_warm_region() const noexcept {
+    return warm_count_.load(base::relaxed) != 0;  // Relaxed: a hint.
+  }
 
   struct statistics {
     std::size_t mapped_bytes = 0;       ///< in regions, used or free
@@ -79,7 +87,8 @@ class arena {
 
   region* new_region() noexcept;
   bool map_chunk() noexcept;
-  void retire_if_free(region* item, region*& superfluous) noexcept;
+  void retire_if_free(region* item) noexcept;
+  void count_warm(std::size_t regions) noexcept;
   void put_aside(region* item, region*& superfluous) noexcept;
 
   mutable std::mutex mutex_;
@@ -88,6 +97,7 @@ class arena {
   region* sorted_[class_count] = {};   // with free blocks
   region* free_ = nullptr;             // whole and warm
   std::size_t free_regions_ = 0;
+  base::atomic<std::size_t> warm_count_{0};  // free_regions_ for has_warm_region
   std::size_t mapped_regions_ = 0;
   std::size_t chunk_begin_ = 0;
   std::size_t chunk_end_ = 0;

@@ -75,6 +75,7 @@ class block_pool {
   void add(cache& item) noexcept;
   void remove(cache& item) noexcept;
   [[nodiscard]] chain take(class_index index) noexcept;
+  [[nodiscard]] chain take_sorted(class_index index) noexcept;
   void give(class_index index, chain blocks) noexcept;
   [[nodiscard]] carved_range carve(class_index index) noexcept { return arena_.carve(index); }
 

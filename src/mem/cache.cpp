@@ -87,6 +87,9 @@ bool cache::refill(class_index index) noexcept {
     return true;
   }
   chain blocks = pool().take(index);
+  if (blocks.first == nullptr && stores_[index].fresh_count == 0) {
+    blocks = pool().take_sorted(index);
+  }
   if (blocks.first == nullptr) blocks = cut_fresh(index);
   if (blocks.first == nullptr) return false;
   base::add_single_writer(own.acquired, std::int64_t{blocks.count});

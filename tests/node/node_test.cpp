@@ -236,7 +236,7 @@ TEST_CASE("node: what was accepted before stop is handled before the processes e
   REQUIRE(seen.value() == 5000);
 }
 
-TEST_CASE("node: stop names a handler that does not return, and waits for it") {
+TEST_CASE("node: stop names a process whose handler is late, and ends it when it returns") {
   test_counter seen;
   test_counter gate;
   test_counter named;
@@ -258,6 +258,31 @@ TEST_CASE("node: stop names a handler that does not return, and waits for it") {
   REQUIRE(report.not_stopped[0].find("counting") != std::string::npos);
   REQUIRE(named.value() >= 1);
   REQUIRE(node.messages().alive == 0);
+}
+
+TEST_CASE("node: stop gives up a handler that does not return, names its scheduler and goes on") {
+  test_counter seen;
+  test_counter gate;
+  {
+    auto options = plain_options();
+    options.log = [](sluice::log_severity, std::string_view) {};
+    sluice::node node{"stuck for good", options};
+    REQUIRE(node.start());
+    auto stuck = node.spawn<counting>({}, seen, gate);
+    auto well = node.spawn<counting>({}, seen, gate);
+    stuck.value().send(block{});
+    well.value().send(item{});
+    seen.wait_for(2);
+    const auto report = node.stop(100ms);
+    REQUIRE(report.not_stopped.size() == 2);
+    REQUIRE(report.not_stopped[0].find("counting") != std::string::npos);
+    REQUIRE(report.not_stopped[1].find("scheduler ") == 0);
+    REQUIRE(stuck.value().send(item{}) == send_outcome::stopping);
+  }
+  // The handler returns into a node that is no more; its thread ends by itself.
+  const std::size_t threads = entries_of("/proc/self/task");
+  gate.add();
+  eventually([&] { return entries_of("/proc/self/task") < threads; });
 }
 
 TEST_CASE("node: a stop with metas that have ended long ago does not wait for them") {

@@ -38,7 +38,7 @@ struct crew {
     REQUIRE(all.start());
   }
   ~crew() {
-    all.stop();
+    CHECK(all.stop(sluice::base::no_deadline).empty());
     for (std::size_t i = 0; i < all.worker_count(); ++i) {
       // Relaxed: the threads are gone.
       CHECK(all.worker_at(i).statistics().rescued_by_timeout.load(sluice::base::relaxed) == 0);
@@ -218,6 +218,6 @@ TEST_CASE("scheduler: ten thousand starts and stops, some with work at the last 
       all.inject(&one);
       ran.wait_for(++injected);
     }
-    all.stop();
+    REQUIRE(all.stop(sluice::base::no_deadline).empty());
   }
 }
