@@ -90,39 +90,41 @@ carved_range arena::carve(class_index index) noexcept {
   return range;
 }
 
-chain arena::take_sorted(class_index index, std::uint32_t count_max) noexcept {
+std::uint32_t arena::take_sorted(class_index index, block** taken,
+                                 std::uint32_t count_max) noexcept {
   const std::lock_guard guard{mutex_};
-  chain taken;
-  while (taken.count < count_max && sorted_[index] != nullptr) {
+  std::uint32_t count = 0;
+  while (count < count_max && sorted_[index] != nullptr) {
     region* const from = sorted_[index];
-    while (taken.count < count_max && from->free != nullptr) {
+    while (count < count_max && from->free != nullptr) {
       block* const item = from->free;
       from->free = next_of(item);
       --from->free_count;
-      set_next(item, taken.first);
-      taken.first = item;
-      ++taken.count;
+      taken[count++] = item;
     }
     if (from->free == nullptr) unlink(sorted_[index], from);
   }
-  sorted_blocks_[index] -= taken.count;
-  return taken;
+  sorted_blocks_[index] -= count;
+  return count;
 }
 
-void arena::collect(chain blocks) noexcept {
+// Run by run: neighbours in a batch are mostly of one region, whose header is then touched once.
+void arena::collect(block* const* blocks, std::uint32_t count) noexcept {
   const std::lock_guard guard{mutex_};
-  for (block* item = blocks.first; item != nullptr;) {
-    block* const next = next_of(item);
-    // The walk is bound by cache misses; the region's header and the next block come in parallel.
-    if (next != nullptr) __builtin_prefetch(next);
-    region* const home = region_of(item);
-    set_next(item, home->free);
-    if (home->free == nullptr) link(sorted_[home->index], home);
-    home->free = item;
-    ++home->free_count;
-    ++sorted_blocks_[home->index];
+  for (std::uint32_t i = 0; i < count;) {
+    region* const home = region_of(blocks[i]);
+    block* first = home->free;
+    if (first == nullptr) link(sorted_[home->index], home);
+    const std::uint32_t begin = i;
+    do {
+      set_next(blocks[i], first);
+      first = blocks[i];
+      ++i;
+    } while (i < count && region_of(blocks[i]) == home);
+    home->free = first;
+    home->free_count += i - begin;
+    sorted_blocks_[home->index] += i - begin;
     if (home != current_[home->index]) retire_if_free(home);
-    item = next;
   }
 }
 
@@ -141,9 +143,13 @@ std::size_t arena::warm_bytes_max() const noexcept {
   return warm_bytes_max_;
 }
 
-std::size_t arena::free_region_bytes() const noexcept {
+std::size_t arena::free_bytes() const noexcept {
   const std::lock_guard guard{mutex_};
-  return free_regions_ * region_bytes;
+  std::size_t sum = free_regions_ * region_bytes;
+  for (class_index index = 0; index < class_count; ++index) {
+    sum += sorted_blocks_[index] * class_bytes[index];
+  }
+  return sum;
 }
 
 void arena::count_warm(std::size_t regions) noexcept {

@@ -45,9 +45,10 @@ class arena {
   /// Fresh ground for a class, touched (A1); empty when the limit or the system says no.
   [[nodiscard]] carved_range carve(class_index index) noexcept;
   /// Up to `count_max` blocks that collect() sorted.
-  [[nodiscard]] chain take_sorted(class_index index, std::uint32_t count_max) noexcept;
+  [[nodiscard]] std::uint32_t take_sorted(class_index index, block** taken,
+                                          std::uint32_t count_max) noexcept;
   /// Sorts free blocks of one class home. A region that this makes whole waits warm for any class.
-  void collect(chain blocks) noexcept;
+  void collect(block* const* blocks, std::uint32_t count) noexcept;
   /// Unmaps up to `count_max` whole regions beyond the warm limit. True: there are more.
   bool release_superfluous(unsigned count_max) noexcept;
   /// Anybody. Whether carve() would find a whole warm region: sequential ground that costs no fault.
@@ -63,7 +64,8 @@ class arena {
   };
   [[nodiscard]] statistics read_statistics() const noexcept;
   [[nodiscard]] std::size_t warm_bytes_max() const noexcept;
-  [[nodiscard]] std::size_t free_region_bytes() const noexcept;
+  /// In whole regions and in blocks that were sorted home.
+  [[nodiscard]] std::size_t free_bytes() const noexcept;
 
  private:
   // At the start of each region. Written under the mutex.

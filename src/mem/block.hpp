@@ -1,4 +1,4 @@
-// block: a free block of the pool, and the lists that free blocks travel in.
+// block: a free block of the pool, and the batches that free blocks travel in.
 //
 // Under AddressSanitizer a free block is poisoned whole, its link too, so that touching a freed
 // envelope is reported; the two functions here are the only way to a free block's link.
@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/atomic.hpp"
 #include "base/poison.hpp"
 #include "mem/size_class.hpp"
 
@@ -17,10 +18,16 @@ struct block {
   block* next;
 };
 
-/// Blocks of one class, linked through `next`; the last link is null.
-struct chain {
-  block* first = nullptr;
-  std::uint32_t count = 0;
+/// Free blocks of one class, the unit between a thread and the depot. The pointers lie here and not in
+/// the blocks, so that taking one does not wait for memory that another core wrote last.
+struct batch {
+  static constexpr std::uint32_t ahead = 4;  ///< how far allocate() looks, below the first block
+
+  base::atomic<std::uint32_t> next;  ///< depot
+  std::uint32_t self;                ///< the number of this record
+  std::uint32_t count;
+  block* none[ahead];  ///< null: prefetched when fewer than `ahead` blocks are left
+  block* blocks[batch_count_max];
 };
 
 inline block* next_of(block* item) noexcept {

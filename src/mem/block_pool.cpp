@@ -8,28 +8,10 @@ constinit block_pool process_pool;
 
 // A region costs about 50 µs to unmap.
 constexpr unsigned regions_released_at_once = 8;
-// What the depot of one class keeps in the order in which blocks came back, which is any order: about
+// What the depot of one class keeps, in the order in which blocks came back, which is any order: about
 // what fits into a core's share of the last cache. More is sorted home, so that the next burst finds
 // sequential ground instead of a walk through all of memory.
-constexpr std::uint64_t depot_bytes_max = std::uint64_t{4} << 20;
-
-// Whether the blocks of a batch lie one after the other, judged by its first few (just freed, so in
-// cache): such a batch is as good as fresh ground and is not worth sorting.
-bool is_sequential(const chain& blocks, class_index index) noexcept {
-  constexpr unsigned looked_at = 8;
-  const std::ptrdiff_t near = 2 * std::ptrdiff_t{class_bytes[index]};
-  unsigned out_of_line = 0;
-  block* item = blocks.first;
-  for (unsigned i = 0; i < looked_at && item != nullptr; ++i) {
-    block* const next = next_of(item);
-    if (next == nullptr) break;
-    const auto step = static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(next)) -
-                      static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(item));
-    if (step > near || step < -near) ++out_of_line;
-    item = next;
-  }
-  return out_of_line <= 1;
-}
+constexpr std::uint64_t depot_bytes_max = std::uint64_t{8} << 20;
 
 }  // namespace
 
@@ -46,15 +28,16 @@ trim_outcome block_pool::trim(unsigned batches_max) noexcept {
   if (!is_in_pass_ && !has_excess()) return trim_outcome::done;
   is_in_pass_ = true;
   for (unsigned done = 0; done < batches_max; ++done) {
-    chain blocks;
-    for (class_index index = 0; index < class_count && blocks.first == nullptr; ++index) {
-      blocks = depot_.pop(index);
+    batch* full = nullptr;
+    for (class_index index = 0; index < class_count && full == nullptr; ++index) {
+      full = depot_.pop(index);
     }
-    if (blocks.first == nullptr) {
+    if (full == nullptr) {
       is_in_pass_ = arena_.release_superfluous(regions_released_at_once);
       return is_in_pass_ ? trim_outcome::more : trim_outcome::done;
     }
-    arena_.collect(blocks);
+    arena_.collect(full->blocks, full->count);
+    depot_.give_empty(*full);
   }
   return trim_outcome::more;
 }
@@ -103,23 +86,34 @@ void block_pool::remove(cache& item) noexcept {
   }
 }
 
-chain block_pool::take(class_index index) noexcept { return depot_.pop(index); }
-
-chain block_pool::take_sorted(class_index index) noexcept {
-  // Whole regions first: their blocks lie one after the other.
-  if (arena_.has_warm_region()) return {};
-  return arena_.take_sorted(index, batch_counts[index]);
+batch* block_pool::take(class_index index, batch& empty) noexcept {
+  batch* const full = depot_.pop(index);
+  if (full != nullptr) depot_.give_empty(empty);
+  return full;
 }
 
-void block_pool::give(class_index index, chain blocks) noexcept {
-  const bool is_excess = depot_.block_count(index) * class_bytes[index] >= depot_bytes_max &&
-                         !is_sequential(blocks, index);
-  // Without a record to describe the batch it goes home, too.
-  if (is_excess || !depot_.push(index, blocks)) arena_.collect(blocks);
+std::uint32_t block_pool::take_sorted(class_index index, block** taken) noexcept {
+  // Whole regions first: their blocks lie one after the other.
+  if (arena_.has_warm_region()) return 0;
+  return arena_.take_sorted(index, taken, batch_counts[index]);
+}
+
+batch& block_pool::give(class_index index, batch& full) noexcept {
+  batch* empty = nullptr;
+  if (depot_.block_count(index) * class_bytes[index] < depot_bytes_max) {
+    empty = depot_.take_empty();
+  }
+  if (empty == nullptr) {
+    arena_.collect(full.blocks, full.count);
+    full.count = 0;
+    return full;
+  }
+  depot_.push(index, full);
+  return *empty;
 }
 
 bool block_pool::has_excess() const noexcept {
-  std::uint64_t free_bytes = arena_.free_region_bytes();
+  std::uint64_t free_bytes = arena_.free_bytes();
   for (class_index index = 0; index < class_count; ++index) {
     free_bytes += depot_.block_count(index) * class_bytes[index];
   }

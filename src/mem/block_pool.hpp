@@ -74,9 +74,14 @@ class block_pool {
   // For caches.
   void add(cache& item) noexcept;
   void remove(cache& item) noexcept;
-  [[nodiscard]] chain take(class_index index) noexcept;
-  [[nodiscard]] chain take_sorted(class_index index) noexcept;
-  void give(class_index index, chain blocks) noexcept;
+  /// A full batch for an empty one, or null and nothing is changed.
+  [[nodiscard]] batch* take(class_index index, batch& empty) noexcept;
+  /// Up to a batch of blocks that were sorted home.
+  [[nodiscard]] std::uint32_t take_sorted(class_index index, block** taken) noexcept;
+  /// An empty batch for a full one.
+  [[nodiscard]] batch& give(class_index index, batch& full) noexcept;
+  [[nodiscard]] batch* take_empty() noexcept { return depot_.take_empty(); }
+  void give_empty(batch& empty) noexcept { depot_.give_empty(empty); }
   [[nodiscard]] carved_range carve(class_index index) noexcept { return arena_.carve(index); }
 
   bool has_excess() const noexcept;

@@ -14,6 +14,10 @@ namespace sluice::inline v0::mem {
 cache::cache() noexcept {
   pool().add(*this);
   for (class_index index = 0; index < class_count; ++index) {
+    magazines_[index].current = pool().take_empty();
+    magazines_[index].spare = pool().take_empty();
+    SLUICE_ASSERT(magazines_[index].current != nullptr && magazines_[index].spare != nullptr,
+                  "cache: no memory for a thread's batches");
     if (reserve_counts[index] == 0 || !refill(index)) continue;
     fill_reserve(index);
   }
@@ -22,12 +26,24 @@ cache::cache() noexcept {
 cache::~cache() {
   for (class_index index = 0; index < class_count; ++index) {
     give_all_lists(index);
-    store& own = stores_[index];
-    const std::uint32_t count = own.reserve_count.load(base::relaxed);  // C2
-    own.reserve_count.store(0, base::relaxed);                          // C2
-    base::add_single_writer(magazines_[index].acquired, -std::int64_t{count});
-    give(index, {std::exchange(own.reserve, nullptr), count});
-    while (own.fresh_count > 0) give(index, cut_fresh(index));
+    magazine& own = magazines_[index];
+    store& extra = stores_[index];
+    while (extra.reserve != nullptr) {  // Fewer than a batch.
+      const std::uint32_t count = own.count.load(base::relaxed);  // C2
+      own.current->blocks[count] = extra.reserve;
+      extra.reserve = next_of(extra.reserve);
+      own.count.store(count + 1, base::relaxed);  // C2
+    }
+    extra.reserve_count.store(0, base::relaxed);  // C2
+    give_current(index);
+    while (extra.fresh_count > 0) {
+      const std::uint32_t count = cut_fresh(index, own.current->blocks);
+      base::add_single_writer(own.acquired, std::int64_t{count});
+      own.count.store(count, base::relaxed);  // C2
+      give_current(index);
+    }
+    pool().give_empty(*own.current);
+    pool().give_empty(*own.spare);
   }
   pool().remove(*this);
 }
@@ -77,29 +93,37 @@ std::uint32_t cache::free_count(class_index index) const noexcept {
          stores_[index].reserve_count.load(base::relaxed);  // C2
 }
 
-// Makes the list non-empty; false when nobody has a block.
+// Makes the current batch non-empty; false when nobody has a block.
 bool cache::refill(class_index index) noexcept {
   magazine& own = magazines_[index];
-  if (own.spare != nullptr) {
-    own.first = std::exchange(own.spare, nullptr);
-    own.count.store(own.spare_count.load(base::relaxed), base::relaxed);  // C2
-    own.spare_count.store(0, base::relaxed);                              // C2
+  if (own.spare_count.load(base::relaxed) != 0) {  // C2
+    swap_spare(index);
     return true;
   }
-  chain blocks = pool().take(index);
-  if (blocks.first == nullptr && stores_[index].fresh_count == 0) {
-    blocks = pool().take_sorted(index);
+  std::uint32_t count = 0;
+  if (batch* const full = pool().take(index, *own.current)) {
+    own.current = full;
+    count = full->count;
+  } else {
+    if (stores_[index].fresh_count == 0) count = pool().take_sorted(index, own.current->blocks);
+    if (count == 0) count = cut_fresh(index, own.current->blocks);
   }
-  if (blocks.first == nullptr) blocks = cut_fresh(index);
-  if (blocks.first == nullptr) return false;
-  base::add_single_writer(own.acquired, std::int64_t{blocks.count});
-  own.first = blocks.first;
-  own.count.store(blocks.count, base::relaxed);  // C2
-  return true;
+  base::add_single_writer(own.acquired, std::int64_t{count});
+  own.count.store(count, base::relaxed);  // C2
+  return count != 0;
 }
 
-// A batch from this cache's own fresh ground, which the arena extends; not counted as acquired yet.
-chain cache::cut_fresh(class_index index) noexcept {
+void cache::swap_spare(class_index index) noexcept {
+  magazine& own = magazines_[index];
+  std::swap(own.current, own.spare);
+  const std::uint32_t count = own.count.load(base::relaxed);             // C2
+  own.count.store(own.spare_count.load(base::relaxed), base::relaxed);  // C2
+  own.spare_count.store(count, base::relaxed);                          // C2
+}
+
+// A batch from this cache's own fresh ground, which the arena extends; not counted as acquired yet. The
+// last one is handed out first, so the order is turned round.
+std::uint32_t cache::cut_fresh(class_index index, block** cut) noexcept {
   store& own = stores_[index];
   if (own.fresh_count == 0) {
     const carved_range range = pool().carve(index);
@@ -109,32 +133,35 @@ chain cache::cut_fresh(class_index index) noexcept {
   const std::uint32_t size = class_bytes[index];
   const std::uint32_t count =
       own.fresh_count < batch_counts[index] ? own.fresh_count : batch_counts[index];
-  chain blocks{nullptr, count};
-  for (std::uint32_t i = count; i-- > 0;) {
+  for (std::uint32_t i = 0; i < count; ++i) {
     auto* const item = reinterpret_cast<block*>(own.fresh_begin + std::size_t{i} * size);
     base::poison(item, size);
-    set_next(item, blocks.first);
-    blocks.first = item;
+    cut[count - 1 - i] = item;
   }
   own.fresh_begin += std::size_t{count} * size;
   own.fresh_count -= count;
-  return blocks;
+  return count;
 }
 
-// The list is a full batch: it becomes the spare, the former spare goes to the depot.
+// The current batch is full: it becomes the spare, the former spare goes to the depot.
 void cache::rotate(class_index index) noexcept {
-  magazine& own = magazines_[index];
   if (stores_[index].reserve_count.load(base::relaxed) < reserve_counts[index]) {
     fill_reserve(index);  // C3
     return;
   }
-  const chain spare{own.spare, own.spare_count.load(base::relaxed)};
-  own.spare = std::exchange(own.first, nullptr);
-  own.spare_count.store(own.count.load(base::relaxed), base::relaxed);  // C2
-  own.count.store(0, base::relaxed);                                    // C2
-  if (spare.first == nullptr) return;
-  base::add_single_writer(own.acquired, -std::int64_t{spare.count});
-  pool().give(index, spare);
+  swap_spare(index);
+  give_current(index);
+}
+
+// Empties the current batch into the depot.
+void cache::give_current(class_index index) noexcept {
+  magazine& own = magazines_[index];
+  const std::uint32_t count = own.count.load(base::relaxed);  // C2
+  if (count == 0) return;
+  own.count.store(0, base::relaxed);  // C2
+  base::add_single_writer(own.acquired, -std::int64_t{count});
+  own.current->count = count;
+  own.current = &pool().give(index, *own.current);
 }
 
 void cache::fill_reserve(class_index index) noexcept {
@@ -142,38 +169,20 @@ void cache::fill_reserve(class_index index) noexcept {
   store& extra = stores_[index];
   std::uint32_t count = own.count.load(base::relaxed);
   std::uint32_t reserved = extra.reserve_count.load(base::relaxed);
-  while (reserved < reserve_counts[index] && own.first != nullptr) {
-    block* const item = own.first;
-    own.first = next_of(item);
+  while (reserved < reserve_counts[index] && count != 0) {
+    block* const item = own.current->blocks[--count];
     set_next(item, extra.reserve);
     extra.reserve = item;
     ++reserved;
-    --count;
   }
   own.count.store(count, base::relaxed);               // C2
   extra.reserve_count.store(reserved, base::relaxed);  // C2
 }
 
 void cache::give_all_lists(class_index index) noexcept {
-  magazine& own = magazines_[index];
-  const std::uint32_t spare_count = own.spare_count.load(base::relaxed);
-  const std::uint32_t count = own.count.load(base::relaxed);
-  own.spare_count.store(0, base::relaxed);  // C2
-  own.count.store(0, base::relaxed);        // C2
-  const chain spare{std::exchange(own.spare, nullptr), spare_count};
-  const chain list{std::exchange(own.first, nullptr), count};
-  if (spare.first != nullptr) {
-    base::add_single_writer(own.acquired, -std::int64_t{spare.count});
-    give(index, spare);
-  }
-  if (list.first != nullptr) {
-    base::add_single_writer(own.acquired, -std::int64_t{list.count});
-    give(index, list);
-  }
-}
-
-void cache::give(class_index index, chain blocks) noexcept {
-  if (blocks.first != nullptr) pool().give(index, blocks);
+  give_current(index);
+  swap_spare(index);
+  give_current(index);
 }
 
 namespace detail {

@@ -36,29 +36,24 @@ class alignas(base::cache_line_bytes) cache {
   /// Owner. An uninitialised block of `class_bytes[index]`, or null at the arena limit.
   [[nodiscard]] void* allocate(class_index index) noexcept {
     magazine& own = magazines_[index];
-    block* const item = own.first;
-    if (item == nullptr) [[unlikely]]
-      return allocate_slow(index);
-    block* const next = next_of(item);
-    own.first = next;
-    // The link of the next free block is needed by the next call and may be cold.
-    __builtin_prefetch(next, 1);
-    own.count.store(own.count.load(base::relaxed) - 1, base::relaxed);  // C2
-    base::unpoison(item, class_bytes[index]);
-    return item;
+    const std::uint32_t count = own.count.load(base::relaxed);
+    if (count == 0) [[unlikely]] return allocate_slow(index);
+    own.count.store(count - 1, base::relaxed);  // C2
+    block* const* const place = own.current->blocks + (count - 1);
+    // What a later call hands out may be cold, or written last by another core.
+    __builtin_prefetch(*(place - batch::ahead), 1);
+    base::unpoison(*place, class_bytes[index]);
+    return *place;
   }
 
   /// Owner. Takes a block of that class, wherever it was allocated.
   void free(void* memory, class_index index) noexcept {
     magazine& own = magazines_[index];
-    auto* const item = static_cast<block*>(memory);
-    item->next = own.first;
-    base::poison(item, class_bytes[index]);
-    own.first = item;
-    const std::uint32_t count = own.count.load(base::relaxed) + 1;
-    own.count.store(count, base::relaxed);  // C2
-    if (count == batch_counts[index]) [[unlikely]]
-      rotate(index);
+    base::poison(memory, class_bytes[index]);
+    const std::uint32_t count = own.count.load(base::relaxed);
+    own.current->blocks[count] = static_cast<block*>(memory);
+    own.count.store(count + 1, base::relaxed);  // C2
+    if (count + 1 == batch_counts[index]) [[unlikely]] rotate(index);
   }
 
   /// Owner. As allocate, but falls back on the reserve: for messages that must never be refused.
@@ -86,10 +81,10 @@ class alignas(base::cache_line_bytes) cache {
   friend class block_pool;
 
   struct magazine {
-    block* first = nullptr;
-    base::atomic<std::uint32_t> count{0};
+    batch* current = nullptr;
+    batch* spare = nullptr;
+    base::atomic<std::uint32_t> count{0};  // blocks in current; its own count is set when it leaves
     base::atomic<std::uint32_t> spare_count{0};
-    block* spare = nullptr;
     // Blocks that came in from depot and arena, minus those that went out (C1).
     base::atomic<std::int64_t> acquired{0};
   };
@@ -103,10 +98,11 @@ class alignas(base::cache_line_bytes) cache {
 
   void* allocate_slow(class_index index) noexcept;
   bool refill(class_index index) noexcept;
-  chain cut_fresh(class_index index) noexcept;
+  std::uint32_t cut_fresh(class_index index, block** cut) noexcept;
   void rotate(class_index index) noexcept;
   void fill_reserve(class_index index) noexcept;
-  void give(class_index index, chain blocks) noexcept;
+  void give_current(class_index index) noexcept;
+  void swap_spare(class_index index) noexcept;
   void give_all_lists(class_index index) noexcept;
 
   // Owner writes all; statistics read the counters.

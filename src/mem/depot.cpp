@@ -4,27 +4,30 @@
 
 namespace sluice::inline v0::mem {
 
-bool depot::push(class_index index, chain blocks) noexcept {
-  std::uint32_t number = unused_.pop(records_);
-  if (number == batch_records::none) number = records_.fresh();
-  if (number == batch_records::none) return false;
-  batch_records::record& record = records_.at(number);
-  record.first = blocks.first;
-  record.count = blocks.count;
+void depot::push(class_index index, batch& full) noexcept {
   // Relaxed: an estimate that publishes nothing.
-  lanes_[index].count.fetch_add(blocks.count, base::relaxed);
-  lanes_[index].batches.push(records_, number);
-  return true;
+  lanes_[index].count.fetch_add(full.count, base::relaxed);
+  lanes_[index].batches.push(records_, full.self);
 }
 
-chain depot::pop(class_index index) noexcept {
+batch* depot::pop(class_index index) noexcept {
   const std::uint32_t number = lanes_[index].batches.pop(records_);
-  if (number == batch_records::none) return {};
-  const batch_records::record& record = records_.at(number);
-  const chain blocks{record.first, record.count};
-  lanes_[index].count.fetch_sub(blocks.count, base::relaxed);  // Relaxed: as in push.
-  unused_.push(records_, number);
-  return blocks;
+  if (number == batch_records::none) return nullptr;
+  batch& full = records_.at(number);
+  lanes_[index].count.fetch_sub(full.count, base::relaxed);  // Relaxed: as in push.
+  return &full;
+}
+
+batch* depot::take_empty() noexcept {
+  std::uint32_t number = unused_.pop(records_);
+  if (number == batch_records::none) {
+    number = records_.fresh();
+    if (number == batch_records::none) return nullptr;
+    records_.at(number).self = number;
+  }
+  batch& empty = records_.at(number);
+  empty.count = 0;
+  return &empty;
 }
 
 void record_stack::push(batch_records& records, std::uint32_t index) noexcept {
@@ -55,7 +58,7 @@ std::uint32_t record_stack::pop(batch_records& records) noexcept {
   }
 }
 
-batch_records::record& batch_records::at(std::uint32_t index) noexcept {
+batch& batch_records::at(std::uint32_t index) noexcept {
   // Relaxed: who knows an index got it through DP2 or from fresh(), after the chunk was there.
   return chunks_[index / chunk_records].load(base::relaxed)[index % chunk_records];
 }
@@ -65,16 +68,16 @@ std::uint32_t batch_records::fresh() noexcept {
   std::uint32_t index = next_fresh_.load(base::relaxed);
   do {
     if (index >= chunk_records * chunk_count) return none;
-    base::atomic<record*>& chunk = chunks_[index / chunk_records];
+    base::atomic<batch*>& chunk = chunks_[index / chunk_records];
     // [DP3] acquire: sees the chunk's memory; pairs DP4.
     if (chunk.load(base::acquire) == nullptr) {
-      constexpr std::size_t size = chunk_records * sizeof(record);
+      constexpr std::size_t size = chunk_records * sizeof(batch);
       void* memory =
           ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (memory == MAP_FAILED) return none;
-      record* expected = nullptr;
+      batch* expected = nullptr;
       // [DP4] release: publishes the chunk; acquire on failure as DP3; pairs DP3.
-      if (!chunk.compare_exchange_strong(expected, static_cast<record*>(memory), base::release,
+      if (!chunk.compare_exchange_strong(expected, static_cast<batch*>(memory), base::release,
                                          base::acquire)) {
         ::munmap(memory, size);
       }

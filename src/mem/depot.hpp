@@ -3,8 +3,8 @@
 // What: lock-free, newest batch first, so that a short exchange stays in cache and what a burst
 //   left behind stays untouched at the bottom until trim comes for it.
 // Who: any thread, by way of block_pool.
-// Memory: a batch is described by a record of 16 bytes in a table that only grows; the blocks
-//   themselves are never read here, so they may be unmapped while a slow pop looks at a record.
+// Memory: batches (1 KiB of pointers each) live in a table that only grows, as far as block_pool lets
+//   the depot fill; the blocks themselves are never read here.
 //
 // Rules:
 //   D1  A record's index is in exactly one stack, or held by the thread that popped it.
@@ -23,25 +23,20 @@ namespace sluice::inline v0::mem {
 /// Records and where they are. Static storage only: nothing is ever given back.
 class batch_records {
  public:
-  struct record {
-    base::atomic<std::uint32_t> next;
-    std::uint32_t count;
-    block* first;
-  };
   static constexpr std::uint32_t none = UINT32_MAX;
 
   constexpr batch_records() noexcept = default;
 
   /// The record of an index that came from fresh() or a stack.
-  [[nodiscard]] record& at(std::uint32_t index) noexcept;
+  [[nodiscard]] batch& at(std::uint32_t index) noexcept;
   /// An index never used before; `none` when memory or the table is at its end.
   [[nodiscard]] std::uint32_t fresh() noexcept;
 
  private:
-  static constexpr std::uint32_t chunk_records = 4096;
+  static constexpr std::uint32_t chunk_records = 256;
   static constexpr std::uint32_t chunk_count = 2048;
 
-  base::atomic<record*> chunks_[chunk_count] = {};
+  base::atomic<batch*> chunks_[chunk_count] = {};
   base::atomic<std::uint32_t> next_fresh_{0};
 };
 
@@ -62,10 +57,14 @@ class depot {
  public:
   constexpr depot() noexcept = default;
 
-  /// False: no record to be had; the caller keeps the blocks.
-  [[nodiscard]] bool push(class_index index, chain blocks) noexcept;
-  /// A batch, or an empty chain.
-  [[nodiscard]] chain pop(class_index index) noexcept;
+  /// Takes the batch over.
+  void push(class_index index, batch& full) noexcept;
+  /// A batch that is now the caller's, or null.
+  [[nodiscard]] batch* pop(class_index index) noexcept;
+
+  /// An empty batch, or null at the end of memory or of the table.
+  [[nodiscard]] batch* take_empty() noexcept;
+  void give_empty(batch& empty) noexcept { unused_.push(records_, empty.self); }
 
   /// Free blocks of a class waiting here; exact when nobody pushes or pops.
   [[nodiscard]] std::uint64_t block_count(class_index index) const noexcept {

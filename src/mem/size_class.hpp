@@ -18,6 +18,8 @@ inline constexpr std::size_t class_bytes_max = 1024;
 /// Blocks in a full batch, the unit between a thread and the depot: about 8 KiB.
 inline constexpr std::uint32_t batch_counts[class_count] = {128, 64, 48, 32, 24, 16, 8};
 
+inline constexpr std::uint32_t batch_count_max = 128;
+
 /// Blocks that each cache sets apart for allocate_urgent (control messages).
 inline constexpr std::uint32_t reserve_counts[class_count] = {32, 16, 0, 0, 0, 0, 0};
 
