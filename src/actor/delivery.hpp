@@ -72,6 +72,7 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
     chain_target_ = to;
     chain_generation_ = to_generation;
     chain_lane_ = lane;
+    chain_limit_ = chain_first_max;
     return push(*to, carried, is_control_lane(lane));
   }
   if (chain_last_ != nullptr) {
@@ -79,7 +80,12 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
     chain_last_->next = carried;
   }
   chain_last_ = carried;
-  if (++chain_count_ == chain_max) publish_chain();
+  // Inside a chain `older` points some messages ahead (X4).
+  envelope*& behind = chain_window_[chain_count_ % chain_look_ahead];
+  if (chain_count_ >= chain_look_ahead) behind->older = carried;
+  behind = carried;
+  carried->older = nullptr;
+  if (++chain_count_ == chain_limit_) publish_and_grow();
   return send_outcome::accepted;
 }
 

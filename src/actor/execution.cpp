@@ -1,5 +1,6 @@
 #include "actor/execution.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -64,6 +65,14 @@ void execution::publish_chain() noexcept {
     chain_count_ = 0;
     push(*target, last, is_control_lane(chain_lane_));
   }
+}
+
+// The run goes on: its next chain may be longer.
+void execution::publish_and_grow() noexcept {
+  slot* const target = chain_target_;
+  publish_chain();
+  chain_target_ = target;
+  chain_limit_ = std::min(2 * chain_limit_, chain_max);
 }
 
 void execution::schedule_elsewhere(slot& ready) noexcept {

@@ -8,6 +8,8 @@
 //   X2 A chain (second and later sends in a row to one receiver on one lane) is published when the
 //      target changes, at chain_max, at the end of the handler, and before anything that lets others
 //      observe this process: spawn, register, ring submission, yield. Causal order is kept.
+//   X4 Within a chain `older` points chain_look_ahead messages ahead: the receiver, perhaps on another
+//      core, fetches that line while it handles this message. Only the chain's last uses it as a link.
 //   X3 Between the push that grants the right to run and the scheduling of the receiver nothing is
 //      allocated, logged or called.
 #pragma once
@@ -56,7 +58,9 @@ struct execution_counters {
 
 class execution {
  public:
-  static constexpr std::uint32_t chain_max = 64;
+  static constexpr std::uint32_t chain_first_max = 32;  ///< doubles with each chain of a run…
+  static constexpr std::uint32_t chain_max = 512;       ///< …up to this
+  static constexpr std::uint32_t chain_look_ahead = 16;
 
   execution(node_core& of, sched::worker* on, mem::cache& from) noexcept
       : node(of), worker(on), blocks(from) {}
@@ -127,6 +131,7 @@ class execution {
   [[nodiscard]] bool take_credit(slot& to, envelope* last) noexcept;
   [[gnu::noinline]] void schedule_elsewhere(slot& ready) noexcept;
   void publish_chain() noexcept;
+  void publish_and_grow() noexcept;
   send_outcome reject(envelope* carried, dead_letter why) noexcept;
 
   // The chain under construction: receiver, lane, its last envelope (circular) and its length.
@@ -134,7 +139,9 @@ class execution {
   std::uint32_t chain_generation_ = 0;
   priority chain_lane_ = priority::main;
   std::uint32_t chain_count_ = 0;
+  std::uint32_t chain_limit_ = chain_first_max;
   envelope* chain_last_ = nullptr;
+  envelope* chain_window_[chain_look_ahead] = {};
 };
 
 /// The execution of the calling thread, or null on a foreign one.

@@ -21,7 +21,7 @@ struct block {
 /// Free blocks of one class, the unit between a thread and the depot. The pointers lie here and not in
 /// the blocks, so that taking one does not wait for memory that another core wrote last.
 struct batch {
-  static constexpr std::uint32_t ahead = 4;  ///< how far allocate() looks, below the first block
+  static constexpr std::uint32_t ahead = 8;  ///< how far allocate() looks, below the first block
 
   base::atomic<std::uint32_t> next;  ///< depot
   std::uint32_t self;                ///< the number of this record

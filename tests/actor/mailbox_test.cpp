@@ -3,11 +3,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <memory>
+#include <chrono>
 #include <thread>
 #include <vector>
 
 #include "actor/lanes.hpp"
+#include "base/random.hpp"
 
 using sluice::core::envelope;
 using sluice::core::lanes;
@@ -243,6 +244,7 @@ TEST_CASE("mailbox: one message at a time between two threads never leaves both 
   sluice::base::atomic<std::uint32_t> granted{0};
   sluice::base::atomic<bool> is_over{false};
   std::uint64_t plain = 0;
+  sluice::base::random_source random{letters_each};
   std::thread owner([&] {
     std::uint32_t taken = 0;
     while (true) {
@@ -260,6 +262,8 @@ TEST_CASE("mailbox: one message at a time between two threads never leaves both 
           // [MT3] release: the taken letter; pairs MT4 (sender).
           handled.store(taken, sluice::base::release);
         }
+        // Now and then a while between "nothing left" and the park, so that pushes fall into it.
+        for (std::uint32_t i = random.next_below(64); i > 0; --i) sluice::base::spin_pause();
       } while (!box.try_park());
     }
   });

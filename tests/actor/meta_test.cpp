@@ -55,11 +55,11 @@ struct record {
   }
 };
 
-// Sleeps until the token is cancelled.
-void wait_for_stop(const std::stop_token& stop) {
+// Sleeps until the token is cancelled; false when that does not come.
+bool wait_for_stop(const std::stop_token& stop) {
   test_counter stopped;
   const std::stop_callback on_stop{stop, [&] { stopped.add(); }};
-  static_cast<void>(stopped.reaches(1));
+  return stopped.reaches(1);
 }
 
 struct device : sluice::meta<device, ping, end_now, throw_now> {
@@ -76,7 +76,7 @@ struct device : sluice::meta<device, ping, end_now, throw_now> {
   result<void> start(std::stop_token stop) {
     in_start.fetch_add(1, sluice::base::acq_rel);
     out.begun.add();
-    if (how == way::waits || how == way::init_exits) wait_for_stop(stop);
+    if (how == way::waits || how == way::init_exits) out.flag(!wait_for_stop(stop));
     if (how == way::deaf) static_cast<void>(out.release.reaches(1));
     in_start.fetch_sub(1, sluice::base::acq_rel);
     out.left.add();
@@ -230,6 +230,7 @@ TEST_CASE("meta rule 3: a stop cancels the token of start") {
   REQUIRE(meta.exit(exit_reason::error("asked")) == send_outcome::accepted);
   out.terminated.wait_for(1);
   REQUIRE(out.reason(0) == exit_reason::error("asked"));
+  REQUIRE(out.wrong.load(sluice::base::relaxed) == 0);
 }
 
 TEST_CASE("meta rule 3: a start that will not return is named, left alone, and terminated on return") {
@@ -347,7 +348,7 @@ struct twin_order {
 // A meta that spawns another one, tied to itself or to the process.
 struct twin_maker : sluice::meta<twin_maker, twin_order, end_now> {
   twin_maker(record& to, meta_handle<device>& into_) : out(to), into(into_) {}
-  void start(std::stop_token stop) { wait_for_stop(stop); }
+  void start(std::stop_token stop) { out.flag(!wait_for_stop(stop)); }
   void on(twin_order order) {
     auto made = spawn_meta<device>({.tie_to_spawner = order.is_tied, .is_pinned = false},
                                    way::waits, out);
@@ -403,7 +404,7 @@ namespace {
 // A handler that waits, so that mail piles up behind it.
 struct slow : sluice::meta<slow, ping> {
   slow(record& to, std::uint32_t& seen_) : out(to), seen(seen_) {}
-  void start(std::stop_token stop) { wait_for_stop(stop); }
+  void start(std::stop_token stop) { out.flag(!wait_for_stop(stop)); }
   void on(ping) {
     if (seen++ != 0) return;
     out.begun.add();
@@ -473,7 +474,7 @@ struct talker : sluice::meta<talker, ping> {
     send(to, pong{2});
     send_after(1ms, to, pong{3});
     send("listener", pong{4});
-    wait_for_stop(stop);
+    static_cast<void>(wait_for_stop(stop));
     send(to, pong{5});
   }
   void on(ping) { send(to, pong{6}); }
