@@ -44,6 +44,17 @@ struct connection_options {
   std::chrono::milliseconds flush_time_max{5000};
 };
 
+/// Processes by pid; made from pids or from the handles of spawn_many.
+struct worker_list : std::vector<pid> {
+  using std::vector<pid>::vector;
+  worker_list(std::vector<pid> pids) noexcept : std::vector<pid>(std::move(pids)) {}
+  template <class A>
+  worker_list(const std::vector<handle<A>>& handles) {
+    reserve(handles.size());
+    for (const handle<A>& each : handles) push_back(each.id());
+  }
+};
+
 struct server_options {
   /// An IPv4 or IPv6 address, "localhost", "*", or "unix:/path". Names are not resolved.
   std::string host = "127.0.0.1";
@@ -54,7 +65,7 @@ struct server_options {
   bool reuseport = false;
   /// Connection i goes to worker i mod n. Empty: to the process that spawned the server (the node
   /// itself is none).
-  std::vector<pid> workers{};
+  worker_list workers{};
   std::uint32_t connections_max = 0;  ///< accepting pauses at this many; 0 = no limit of ours
   /// The end of the server is the end of its connections: killed kills them, any other end drains
   /// them. False: they live on.

@@ -9,7 +9,7 @@ void idle_set::announce(std::size_t index) noexcept {
   // Relaxed: published to wakers by the RMW on epoch_ below.
   cells_[index].asleep.store(true, base::relaxed);
   sleeping_.fetch_add(1, base::relaxed);
-  // [IS1] acq_rel: the sleeper's mark before, its re-check after; pairs IS2 (published).
+  // [IS1] acq_rel: the sleeper's mark before, its re-check after; pairs IS2 (published), IS5.
   epoch_.fetch_add(1, base::acq_rel);
 }
 

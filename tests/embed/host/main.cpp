@@ -10,6 +10,8 @@
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -22,12 +24,12 @@ struct add {
   int amount;
 };
 struct total {
-  using reply = int;
+  std::shared_ptr<std::promise<int>> answer;
 };
 struct counter : sluice::actor<counter> {
   int value = 0;
   void on(add message) { value += message.amount; }
-  int on(total) { return value; }
+  void on(total asked) { asked.answer->set_value(value); }
 };
 
 namespace {
@@ -114,9 +116,12 @@ void use(sluice::node& node) {
   if (!spawned) fail("spawn: " + spawned.error().message());
   auto c = spawned.value();
   for (int i = 0; i < sends; ++i) (void)c.send(add{1});
-  auto answer = node.call(c, total{}, 5s);
-  if (!answer) fail("call: " + answer.error().message());
-  if (answer.value() != sends) fail("the counter says " + std::to_string(answer.value()));
+  const auto promised = std::make_shared<std::promise<int>>();
+  auto answer = promised->get_future();
+  if (c.send(total{promised}) != sluice::send_outcome::accepted) fail("send: not accepted");
+  if (answer.wait_for(5s) != std::future_status::ready) fail("the counter does not answer");
+  const int value = answer.get();
+  if (value != sends) fail("the counter says " + std::to_string(value));
 }
 
 void start(sluice::node& node) {
