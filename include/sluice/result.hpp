@@ -7,10 +7,10 @@
 
 #include <cstdlib>
 #include <new>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -72,24 +72,24 @@ class [[nodiscard]] result {
  public:
   using value_type = T;
 
-  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  result(sluice::error why) noexcept : state_(std::in_place_index<1>, why) {}
+  result(T value) : value_(std::move(value)) {}
+  result(sluice::error why) noexcept : why_(why) {}
 
-  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return has_value(); }
 
   /// The value; throws std::runtime_error (aborts without exceptions) when there is none.
   T& value() & {
     require_value();
-    return *std::get_if<0>(&state_);
+    return *value_;
   }
   const T& value() const& {
     require_value();
-    return *std::get_if<0>(&state_);
+    return *value_;
   }
   T&& value() && {
     require_value();
-    return std::move(*std::get_if<0>(&state_));
+    return std::move(*value_);
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
@@ -99,20 +99,20 @@ class [[nodiscard]] result {
 
   template <class U>
   [[nodiscard]] T value_or(U&& fallback) && {
-    return has_value() ? std::move(*std::get_if<0>(&state_)) : static_cast<T>(std::forward<U>(fallback));
+    return has_value() ? std::move(*value_) : static_cast<T>(std::forward<U>(fallback));
   }
 
   /// The error; code none when there is a value.
   [[nodiscard]] sluice::error error() const noexcept {
-    const auto* why = std::get_if<1>(&state_);
-    return why ? *why : sluice::error{};
+    return why_;
   }
 
  private:
   void require_value() const {
     if (!has_value()) detail::bad_result_access(error());
   }
-  std::variant<T, sluice::error> state_;
+  std::optional<T> value_;
+  sluice::error why_{};
 };
 
 /// Success, or an error.

@@ -46,6 +46,19 @@ result<std::unique_ptr<sched::driver>> make_ring(const node_options& options, st
   return std::unique_ptr<sched::driver>{std::move(made).value()};
 }
 
+// A worker that polls takes the time of those it shares its core with.
+void forbid_polling_on_shared_cores(std::vector<sched::worker_plan>& plans,
+                                    const std::vector<int>& allowed) {
+  for (auto& plan : plans) {
+    const auto shares = [&plan](const sched::worker_plan& other) {
+      return &other != &plan && !plan.cores.empty() && other.cores == plan.cores;
+    };
+    if (plans.size() > allowed.size() || std::any_of(plans.begin(), plans.end(), shares)) {
+      plan.idle_poll_us = 0;
+    }
+  }
+}
+
 std::string pin_text(const std::vector<sched::worker_plan>& plans) {
   std::string text;
   for (const auto& plan : plans) {
@@ -91,6 +104,7 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
     }
     plans.push_back(std::move(plan));
   }
+  forbid_polling_on_shared_cores(plans, allowed);
   core.ring_worker_first = io_threads == 0 ? 0 : schedulers;
   core.ring_worker_count = !options.io ? 0 : io_threads == 0 ? schedulers : io_threads;
   utsname system{};

@@ -27,7 +27,8 @@ scheduler::scheduler(std::vector<worker_plan> plans, scheduler_hooks hooks)
     auto& plan = plans_[index];
     if (plan.runs_processes) idle_.bind(index, *plan.parking);
     workers_.push_back(std::make_unique<worker>(*this, static_cast<std::uint32_t>(index),
-                                                plan.runs_processes, *plan.parking));
+                                                plan.runs_processes, *plan.parking,
+                                                plan.idle_poll_us));
   }
 }
 

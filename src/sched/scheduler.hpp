@@ -25,6 +25,9 @@ struct worker_plan {
   bool runs_processes = true;
   std::string thread_name;
   std::vector<int> cores;  ///< empty = not pinned
+  /// How long an idle worker polls before it sleeps: longer than a wake costs (26 µs) and than
+  /// worker::stuck_after_us. 0 where another worker needs the core meanwhile.
+  std::uint32_t idle_poll_us = 60;
   std::unique_ptr<driver> parking;
 };
 

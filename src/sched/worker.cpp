@@ -7,21 +7,14 @@
 
 namespace sluice::inline v0::sched {
 
-namespace {
-
-// How long an idle worker polls before it sleeps: longer than a wake costs (26 µs) and
-// than stuck_after_us, so that a searcher can find stuck work.
-constexpr std::uint64_t poll_before_sleep_us = 60;
-
-}  // namespace
-
-worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking)
+worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking,
+               std::uint32_t idle_poll_us)
     : scheduler_(owner),
       idle_(owner.idle_),
       parking_(parking),
       index_(index),
       runs_processes_(runs_processes),
-      poll_ticks_(poll_before_sleep_us * base::ticks_per_us()),
+      poll_ticks_(idle_poll_us * base::ticks_per_us()),
       look_around_ticks_(look_around_us_max * base::ticks_per_us()),
       timers_(base::now_ns()),
       random_(0x5eed + index),

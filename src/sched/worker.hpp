@@ -56,7 +56,8 @@ class alignas(base::cache_line_bytes) worker {
   static constexpr std::uint32_t fetch_count_max = 64;
   static constexpr std::uint32_t stuck_after_us = 50;
 
-  worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking);
+  worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking,
+         std::uint32_t idle_poll_us);
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
 

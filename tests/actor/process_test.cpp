@@ -344,20 +344,25 @@ struct settler : sluice::actor<settler, number> {
 }  // namespace
 
 TEST_CASE("process: a message on its way when its receiver ends never reaches the slot's next tenant") {
-  meeting at;
-  test_node node;  // Two schedulers: one sits in the sender's handler, the other does the rest.
-  auto dying = node->spawn<victim>({}, at);
-  auto taker = node->spawn<settler>({}, at);
-  auto sender = node->spawn<late_sender>({}, dying.value().id(), at);
-  sender.value().send(start_now{});
-  at.sent.wait_for(1);
-  at.out.ended.wait_for(1);
-  taker.value().send(number{0, dying.value().id().slot});
-  at.taken_over.wait_for(1);
-  node.settle();
-  const auto sums = node.finish();
-  REQUIRE(at.out.wrong.load(sluice::base::relaxed) == 0);
-  REQUIRE(sums.stale == 1);
+  // The victim may end so fast that the second send is refused at once; then once more.
+  std::uint64_t stale = 0;
+  for (int round = 0; round < 50 && stale == 0; ++round) {
+    meeting at;
+    test_node node;  // Two schedulers: one sits in the sender's handler, the other does the rest.
+    auto dying = node->spawn<victim>({}, at);
+    auto taker = node->spawn<settler>({}, at);
+    auto sender = node->spawn<late_sender>({}, dying.value().id(), at);
+    sender.value().send(start_now{});
+    at.sent.wait_for(1);
+    at.out.ended.wait_for(1);
+    taker.value().send(number{0, dying.value().id().slot});
+    at.taken_over.wait_for(1);
+    const auto sums = node.finish();
+    REQUIRE(at.out.wrong.load(sluice::base::relaxed) == 0);
+    REQUIRE(sums.stale + sums.unknown == 1);
+    stale = sums.stale;
+  }
+  REQUIRE(stale == 1);
 }
 
 namespace {
