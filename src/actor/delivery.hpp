@@ -72,7 +72,6 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
     chain_target_ = to;
     chain_generation_ = to_generation;
     chain_lane_ = lane;
-    chain_limit_ = chain_first_max;
     return push(*to, carried, is_control_lane(lane));
   }
   if (chain_last_ != nullptr) {

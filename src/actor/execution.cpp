@@ -63,6 +63,7 @@ void execution::publish_chain() noexcept {
     envelope* const last = std::exchange(chain_last_, nullptr);
     slot* const target = std::exchange(chain_target_, nullptr);
     chain_count_ = 0;
+    chain_limit_ = chain_first_max;
     push(*target, last, is_control_lane(chain_lane_));
   }
 }
@@ -70,9 +71,10 @@ void execution::publish_chain() noexcept {
 // The run goes on: its next chain may be longer.
 void execution::publish_and_grow() noexcept {
   slot* const target = chain_target_;
+  const std::uint32_t limit = chain_limit_;
   publish_chain();
   chain_target_ = target;
-  chain_limit_ = std::min(2 * chain_limit_, chain_max);
+  chain_limit_ = std::min(2 * limit, chain_max);
 }
 
 void execution::schedule_elsewhere(slot& ready) noexcept {

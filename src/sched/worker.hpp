@@ -51,7 +51,7 @@ class alignas(base::cache_line_bytes) worker {
   static constexpr std::uint32_t run_queue_capacity = 256;
   static constexpr std::uint32_t lifo_run_max = 64;
   static constexpr std::uint32_t look_around_interval = 64;  ///< activations
-  static constexpr std::uint32_t clock_interval = 16;        ///< activations between two clock looks
+  static constexpr std::uint32_t clock_interval = 32;        ///< activations between two clock looks
   static constexpr std::uint32_t look_around_us_max = 500;   ///< plus clock_interval activations
   static constexpr std::uint32_t fetch_count_max = 64;
   static constexpr std::uint32_t stuck_after_us = 50;
