@@ -8,11 +8,11 @@
 // A handler takes its message by value, by && or by const &. Messages that arrive through a
 // handle<counter> need no list. Those that may also arrive by pid, alias or name are listed after
 // Self (a sender by pid cannot know the actor's type, nor the actor every type of the program); one
-// that is not listed goes to `void on(sluice::any_message&)` if there is one, else it is counted and
-// reported as unhandled. The library's own messages (sluice::tcp) need no list.
+// that is not listed goes to `void on(sluice::any_message&)` if there is one, else it is counted
+// and reported as unhandled. The library's own messages (sluice::tcp) need no list.
 //
-// Hooks, found by name: result<void> or void on_start() (an error or exception: nothing is spawned);
-// void terminate(const exit_reason&), once, before the object goes.
+// Hooks, found by name: result<void> or void on_start() (an error or exception: nothing is
+// spawned); void terminate(const exit_reason&), once, before the object goes.
 // Threads: a process handles one message at a time; what is declared here may be called only from
 // its own handlers and hooks.
 #pragma once
@@ -56,7 +56,7 @@ struct options_for {
   using type = meta_options;
 };
 template <class M>
-  requires requires { typename M::options; }
+requires requires { typename M::options; }
 struct options_for<M> {
   using type = typename M::options;
 };
@@ -98,9 +98,9 @@ class participant {
   template <message M>
   timer send_after(std::chrono::nanoseconds delay, address to, M message,
                    priority lane = priority::main) noexcept {
-    const core::outgoing out = core::open_envelope(
-        *self_, core::block_class_for(core::payload_offset<M>() + sizeof(M)),
-        core::payload_offset<M>() + sizeof(M));
+    const core::outgoing out =
+        core::open_envelope(*self_, core::block_class_for(core::payload_offset<M>() + sizeof(M)),
+                            core::payload_offset<M>() + sizeof(M));
     if (out.carried == nullptr) return {};
     out.carried->type = &core::message_type_of<M>;
     new (reinterpret_cast<std::byte*>(out.carried) + core::payload_offset<M>())
@@ -148,15 +148,14 @@ class actor_base : public participant {
 
   /// Spawns a process from here; on_start of it runs within this call.
   template <class A, class... Arguments>
-    requires std::derived_from<A, actor_base>
+  requires std::derived_from<A, actor_base>
   [[nodiscard]] result<handle<A>> spawn(const spawn_options& options, Arguments&&... arguments);
   template <class A>
-    requires std::derived_from<A, actor_base>
-  [[nodiscard]] result<handle<A>> spawn() {
-    return spawn<A>(spawn_options{});
-  }
+  requires std::derived_from<A, actor_base>
+  [[nodiscard]] result<handle<A>> spawn() { return spawn<A>(spawn_options{}); }
 
-  /// Gives this process a name. Errors: name_taken, bad_argument (empty, too long, has one already).
+  /// Gives this process a name. Errors: name_taken, bad_argument (empty, too long, has one
+  /// already).
   [[nodiscard]] result<void> register_name(std::string_view name) {
     return core::register_name(*self_, name);
   }
@@ -183,7 +182,7 @@ result<void> invoke_on_start(void* object) {
 
 template <class A>
 [[nodiscard]] constexpr auto on_start_of() noexcept -> result<void> (*)(void*) {
-  if constexpr (requires(A& self) { self.on_start(); }) {
+  if constexpr (requires(A & self) { self.on_start(); }) {
     return &invoke_on_start<A>;
   } else {
     return nullptr;
@@ -193,15 +192,18 @@ template <class A>
 }  // namespace core
 
 template <class A>
-  requires std::derived_from<A, actor_base>
+requires std::derived_from<A, actor_base>
 struct behaviour_of<A> {
   using table = core::dispatch_table<A, typename A::listed_messages, library_messages>;
-  static constexpr core::behaviour value{
-      core::type_name<A>(),      sizeof(A),
-      alignof(A),                table::entries.data(),
-      table::size - 1,           core::catch_all_of<A>(),
-      &core::destroy_object<A>,  core::on_start_of<A>(),
-      core::terminate_of<A>()};
+  static constexpr core::behaviour value{core::type_name<A>(),
+                                         sizeof(A),
+                                         alignof(A),
+                                         table::entries.data(),
+                                         table::size - 1,
+                                         core::catch_all_of<A>(),
+                                         &core::destroy_object<A>,
+                                         core::on_start_of<A>(),
+                                         core::terminate_of<A>()};
 };
 
 namespace core {
@@ -228,8 +230,8 @@ auto order_and_spawn(Order order, SpawnIt&& spawn_it, Arguments&&... arguments) 
 }  // namespace core
 
 template <class A, class... Arguments>
-  requires std::derived_from<A, actor_base>
-result<handle<A>> actor_base::spawn(const spawn_options& options, Arguments&&... arguments) {
+requires std::derived_from<A, actor_base> result<handle<A>> actor_base::spawn(
+    const spawn_options& options, Arguments&&... arguments) {
   return core::order_and_spawn<A>(
       core::order_from(options),
       [this](const core::spawn_order& order) -> result<handle<A>> {

@@ -39,8 +39,8 @@ struct behaviour {
   std::uint32_t handler_mask;     ///< entries - 1
   invoke_function catch_all;      ///< or null
   void (*destroy)(void*) noexcept;
-  result<void> (*start)(void*);                        ///< on_start or init; null if none
-  void (*terminate)(void*, const exit_reason&);        ///< null if none
+  result<void> (*start)(void*);                  ///< on_start or init; null if none
+  void (*terminate)(void*, const exit_reason&);  ///< null if none
 };
 
 /// The handler of `type` (an identity), or null.
@@ -54,8 +54,10 @@ struct behaviour {
 }
 
 template <class A, class M>
-concept handles = requires(A& actor, M&& message) { actor.on(std::move(message)); } ||
-                  requires(A& actor, M& message) { actor.on(message); };
+concept handles = requires(A& actor, M&& message) {
+  actor.on(std::move(message));
+}
+|| requires(A& actor, M& message) { actor.on(message); };
 
 template <class A, class M>
 void invoke_handler(void* object, envelope& carried) {
@@ -100,8 +102,8 @@ struct dispatch_table<A, messages<Listed...>, messages<Library...>> {
       sizeof...(Listed) + (std::size_t{0} + ... + (handles<A, Library> ? 1 : 0));
   static constexpr std::size_t size = std::bit_ceil(2 * used + 1);
 
-  // Which places are taken is noted apart: under UBSan g++ 12 cannot compare an address with null in a
-  // constant expression.
+  // Which places are taken is noted apart: under UBSan g++ 12 cannot compare an address with null
+  // in a constant expression.
   struct builder {
     std::array<handler_entry, size> table{};
     std::array<bool, size> is_taken{};
@@ -135,7 +137,7 @@ void destroy_object(void* object) noexcept {
 
 template <class A>
 [[nodiscard]] constexpr invoke_function catch_all_of() noexcept {
-  if constexpr (requires(A& actor, any_message& message) { actor.on(message); }) {
+  if constexpr (requires(A & actor, any_message & message) { actor.on(message); }) {
     return &invoke_catch_all<A>;
   } else {
     return nullptr;
@@ -149,7 +151,7 @@ void invoke_terminate(void* object, const exit_reason& reason) {
 
 template <class A>
 [[nodiscard]] constexpr auto terminate_of() noexcept -> void (*)(void*, const exit_reason&) {
-  if constexpr (requires(A& actor, const exit_reason& reason) { actor.terminate(reason); }) {
+  if constexpr (requires(A & actor, const exit_reason& reason) { actor.terminate(reason); }) {
     return &invoke_terminate<A>;
   } else {
     return nullptr;

@@ -63,7 +63,8 @@ send_outcome carry(const message_type& type, M&& message, Open&& open, Post&& po
   using payload = std::remove_cvref_t<M>;
   constexpr std::size_t bytes = payload_offset<payload>() + sizeof(payload);
   const outgoing out = open(block_class_for(bytes), bytes);
-  if (out.carried == nullptr) [[unlikely]] return out.refused;
+  if (out.carried == nullptr) [[unlikely]]
+    return out.refused;
   out.carried->type = &type;
   new (reinterpret_cast<std::byte*>(out.carried) + payload_offset<payload>())
       payload(std::forward<M>(message));

@@ -16,23 +16,22 @@ struct behaviour_of;
 
 namespace core {
 
-/// The descriptor of M on its way to an A: carries A's handler, so that the receiver needs no lookup.
+/// The descriptor of M on its way to an A: carries A's handler, so that the receiver needs no
+/// lookup.
 template <class A, class M>
 inline constexpr message_type bound_message_type_of{
-    &message_type_of<M>,
-    std::is_trivially_destructible_v<M> ? nullptr : &destroy_payload<M>,
-    &behaviour_of<A>::value,
-    &invoke_handler<A, M>,
-    type_name<M>(),
-    name_hash(type_name<M>()),
-    payload_offset<M>(),
-    nullptr};
+    &message_type_of<M>,     std::is_trivially_destructible_v<M> ? nullptr : &destroy_payload<M>,
+    &behaviour_of<A>::value, &invoke_handler<A, M>,
+    type_name<M>(),          name_hash(type_name<M>()),
+    payload_offset<M>(),     nullptr};
 
 }  // namespace core
 
 /// `A accepts M`: it has a handler for M, or one for any_message.
 template <class A, class M>
-concept accepts = core::handles<A, M> || requires(A& actor, any_message& any) { actor.on(any); };
+concept accepts = core::handles<A, M> || requires(A& actor, any_message& any) {
+  actor.on(any);
+};
 
 template <class A, class Address>
 class basic_handle {

@@ -1,9 +1,10 @@
 // io::context: what start(io::context&) of an I/O meta may wait for.
 //
-// Each operation is awaited where it is made: `co_await context.sleep_for(1s)`. One at a time: start is
-// one flow. When the meta is asked to stop, the operation under way ends with error cancelled, and so
-// does every later one; stopped() ends with success. The thread is the ring's; nothing here blocks it.
-// Memory given to read_some and write_some must stay until the co_await is over.
+// Each operation is awaited where it is made: `co_await context.sleep_for(1s)`. One at a time:
+// start is one flow. When the meta is asked to stop, the operation under way ends with error
+// cancelled, and so does every later one; stopped() ends with success. The thread is the ring's;
+// nothing here blocks it. Memory given to read_some and write_some must stay until the co_await is
+// over.
 #pragma once
 
 #include <chrono>
@@ -131,7 +132,9 @@ namespace core {
 [[nodiscard]] io::context& context_of(io_flow& flow) noexcept;
 
 template <class M>
-concept has_io_start = requires(M& self, io::context& context) { self.start(context); };
+concept has_io_start = requires(M& self, io::context& context) {
+  self.start(context);
+};
 
 /// Owns the start coroutine of a meta; ends itself.
 struct flow_coroutine {
@@ -182,11 +185,11 @@ void stop_io_meta(void* object, const exit_reason&) {
 }  // namespace core
 
 template <class M>
-  requires std::derived_from<M, meta_base> && core::has_io_start<M>
+requires std::derived_from<M, meta_base> && core::has_io_start<M>
 struct behaviour_of<M> {
   static constexpr core::meta_behaviour value{
-      core::meta_base_behaviour<M>(), core::meta_flow::io, nullptr, &core::begin_io_meta<M>,
-      &core::stop_io_meta<M>, nullptr};
+      core::meta_base_behaviour<M>(), core::meta_flow::io,    nullptr,
+      &core::begin_io_meta<M>,        &core::stop_io_meta<M>, nullptr};
 };
 
 }  // namespace v0

@@ -1,9 +1,9 @@
 // Messages: what a message type is, how it travels, and any_message for those who take all.
 //
 // Any type that can be moved without throwing is a message. It is moved into an envelope (one pool
-// block: a 40-byte header, then the payload in place; up to 24 bytes make one cache line), handed to
-// the handler by reference and destroyed after it. A type is known by the address of its descriptor,
-// an inline variable: no RTTI. Names are for logs only.
+// block: a 40-byte header, then the payload in place; up to 24 bytes make one cache line), handed
+// to the handler by reference and destroyed after it. A type is known by the address of its
+// descriptor, an inline variable: no RTTI. Names are for logs only.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,7 @@ enum class send_outcome : std::uint8_t {
 
 template <class M>
 concept message = std::is_object_v<M> && std::is_same_v<M, std::remove_cvref_t<M>> &&
-                  std::is_nothrow_move_constructible_v<M> && std::is_nothrow_destructible_v<M>;
+    std::is_nothrow_move_constructible_v<M> && std::is_nothrow_destructible_v<M>;
 
 namespace core {
 
@@ -45,28 +45,28 @@ using unhandled_function = void (*)(slot& self, envelope& carried);
 
 /// The descriptor of a message type, or of one bound to the handler of one actor type.
 struct message_type {
-  const message_type* identity;    ///< the plain descriptor: equal for equal types
-  void (*destroy)(void*) noexcept;  ///< null when trivial
-  const behaviour* bound_to;       ///< for typed sends: whose handler `invoke` is
-  invoke_function invoke;          ///< for typed sends
-  std::string_view name;           ///< as the compiler spells it; for logs
-  std::uint32_t hash;              ///< of the name; places it in dispatch tables
-  std::uint32_t payload_offset;    ///< from the start of the envelope
+  const message_type* identity;       ///< the plain descriptor: equal for equal types
+  void (*destroy)(void*) noexcept;    ///< null when trivial
+  const behaviour* bound_to;          ///< for typed sends: whose handler `invoke` is
+  invoke_function invoke;             ///< for typed sends
+  std::string_view name;              ///< as the compiler spells it; for logs
+  std::uint32_t hash;                 ///< of the name; places it in dispatch tables
+  std::uint32_t payload_offset;       ///< from the start of the envelope
   unhandled_function when_unhandled;  ///< null: unhandled is unhandled
 };
 
 /// The header in front of every message. Layout is fixed: header 40 bytes, payload at 40 or, for
 /// over-aligned types, at the next multiple of their alignment (64 at most).
 struct envelope {
-  envelope* next;              ///< in a chain or lane: circular, the last points to the first
-  envelope* older;             ///< in the mailbox word's stack: the chain pushed before this one
+  envelope* next;   ///< in a chain or lane: circular, the last points to the first
+  envelope* older;  ///< in the mailbox word's stack: the chain pushed before this one
   const message_type* type;
   std::uint32_t from_slot;
   std::uint32_t from_generation;
   std::uint32_t to_generation;
-  std::uint16_t from_node;     ///< 0 = this node; others index the table of peers
-  std::uint8_t lane;           ///< a priority; the high bit: holds a credit of a bounded mailbox
-  std::uint8_t block;          ///< pool class in the low bits; high bit: from a meta
+  std::uint16_t from_node;  ///< 0 = this node; others index the table of peers
+  std::uint8_t lane;        ///< a priority; the high bit: holds a credit of a bounded mailbox
+  std::uint8_t block;       ///< pool class in the low bits; high bit: from a meta
 
   [[nodiscard]] void* payload() noexcept {
     return reinterpret_cast<std::byte*>(this) + type->payload_offset;
@@ -117,8 +117,8 @@ template <class M>
   return (static_cast<std::uint32_t>(sizeof(envelope)) + align - 1) / align * align;
 }
 
-/// What happens to an M whose receiver has no handler for it, instead of being counted as unhandled.
-/// Set for the library's own messages only (beside the type, before its first use).
+/// What happens to an M whose receiver has no handler for it, instead of being counted as
+/// unhandled. Set for the library's own messages only (beside the type, before its first use).
 template <class M>
 inline constexpr unhandled_function unhandled_action = nullptr;
 

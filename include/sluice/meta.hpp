@@ -2,10 +2,12 @@
 //
 // It has two flows: start(), alive from spawn to end, and the handlers `on`, activated by mail. The
 // kind of start decides where they run:
-//   void or result<void> start(std::stop_token)   blocking: on a thread of its own, pinned and named
+//   void or result<void> start(std::stop_token)   blocking: on a thread of its own, pinned and
+//   named
 //       as the options say. The handlers run on the schedulers, at the same time as start(): what
 //       both touch must be atomic or locked.
-//   io::task<> start(io::context&)                 I/O: a coroutine on the thread that owns the ring;
+//   io::task<> start(io::context&)                 I/O: a coroutine on the thread that owns the
+//   ring;
 //       the handlers run on that thread too, between its suspensions: no lock.
 // The return of start() ends the meta. A blocking start must honour its stop token: one that does
 // not is named in the log at node stop and quarantined.
@@ -50,8 +52,9 @@ class meta_base : public participant {
   }
   template <class... Any>
   void link(Any&&...) {
-    static_assert(sizeof...(Any) > 1000,
-                  "sluice: a meta process cannot link: it ends with its parent. Let its process link");
+    static_assert(
+        sizeof...(Any) > 1000,
+        "sluice: a meta process cannot link: it ends with its parent. Let its process link");
   }
   template <class... Any>
   void monitor(Any&&...) {
@@ -74,7 +77,9 @@ class meta : public meta_base {
 namespace core {
 
 template <class M>
-concept has_blocking_start = requires(M& self, std::stop_token stop) { self.start(stop); };
+concept has_blocking_start = requires(M& self, std::stop_token stop) {
+  self.start(stop);
+};
 
 template <class M>
 result<void> run_blocking_start(void* object, std::stop_token stop) {
@@ -100,7 +105,7 @@ result<void> invoke_init(void* object) {
 
 template <class M>
 [[nodiscard]] constexpr auto init_of() noexcept -> result<void> (*)(void*) {
-  if constexpr (requires(M& self) { self.init(); }) {
+  if constexpr (requires(M & self) { self.init(); }) {
     return &invoke_init<M>;
   } else {
     return nullptr;
@@ -111,21 +116,21 @@ template <class M>
 template <class M>
 [[nodiscard]] constexpr behaviour meta_base_behaviour() noexcept {
   using table = dispatch_table<M, typename M::listed_messages, library_messages>;
-  return {type_name<M>(),       sizeof(M),
-          alignof(M),           table::entries.data(),
-          table::size - 1,      catch_all_of<M>(),
-          &destroy_object<M>,   init_of<M>(),
-          terminate_of<M>()};
+  return {type_name<M>(),        sizeof(M),       alignof(M),
+          table::entries.data(), table::size - 1, catch_all_of<M>(),
+          &destroy_object<M>,    init_of<M>(),    terminate_of<M>()};
 }
 
 }  // namespace core
 
 template <class M>
-  requires std::derived_from<M, meta_base> && core::has_blocking_start<M>
+requires std::derived_from<M, meta_base> && core::has_blocking_start<M>
 struct behaviour_of<M> {
   static constexpr core::meta_behaviour value{core::meta_base_behaviour<M>(),
                                               core::meta_flow::blocking,
-                                              &core::run_blocking_start<M>, nullptr, nullptr,
+                                              &core::run_blocking_start<M>,
+                                              nullptr,
+                                              nullptr,
                                               nullptr};
 };
 

@@ -26,8 +26,8 @@ struct meta_behaviour : behaviour {
   /// I/O: the meta is asked to stop: everything in flight is to be cancelled.
   void (*stop)(void* object, const exit_reason& reason);
   /// I/O, may be null: the meta is asked to end for any reason but `killed`, perhaps for the second
-  /// time. True: it will by itself, by the end of its start flow, and handles mail until then. False:
-  /// it is stopped now.
+  /// time. True: it will by itself, by the end of its start flow, and handles mail until then.
+  /// False: it is stopped now.
   bool (*drain)(void* object, const exit_reason& reason);
 };
 

@@ -46,7 +46,7 @@ struct node_options {
   // Per ring; see the start line for what was accepted.
   std::uint32_t ring_entries = 256;
   std::uint32_t ring_completions = 4096;
-  std::uint32_t ring_buffers = 256;        ///< a power of two
+  std::uint32_t ring_buffers = 256;         ///< a power of two
   std::uint32_t ring_buffer_bytes = 16384;  ///< a multiple of 64
 
   /// Where warnings go: called on the thread that has something to say, must not call the node.
@@ -62,9 +62,9 @@ struct message_statistics {
   std::uint64_t rejected = 0;  ///< refused at the send: unknown, full, stopping
   std::uint64_t dropped = 0;   ///< lost after it: receiver ended, stale, unhandled
   std::uint64_t queued = 0;    ///< envelopes that exist and are none of the above
-  std::uint64_t unknown = 0, full = 0, stopping = 0;                            ///< of rejected
-  std::uint64_t stale = 0, receiver_ended = 0, unhandled = 0, cancelled = 0;    ///< of dropped
-  std::uint64_t alive = 0;     ///< processes and metas, without the node's root process
+  std::uint64_t unknown = 0, full = 0, stopping = 0;                          ///< of rejected
+  std::uint64_t stale = 0, receiver_ended = 0, unhandled = 0, cancelled = 0;  ///< of dropped
+  std::uint64_t alive = 0;  ///< processes and metas, without the node's root process
 };
 
 struct scheduler_statistics {

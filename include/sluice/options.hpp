@@ -11,7 +11,8 @@ inline namespace v0 {
 struct spawn_options {
   /// Registered before on_start runs; at most 255 bytes. Empty = none. Borrowed for the call.
   std::string_view name{};
-  /// User messages the mailbox holds before it answers `full`; 0 = unbounded. Control is not counted.
+  /// User messages the mailbox holds before it answers `full`; 0 = unbounded. Control is not
+  /// counted.
   std::uint32_t mailbox_max = 0;
 };
 
@@ -22,12 +23,13 @@ struct core_index {
 
 /// Spawning a meta process. Built-in metas take options of their own that contain these.
 struct meta_options {
-  std::uint32_t mailbox_max = 0;     ///< as spawn_options
-  bool tie_to_spawner = false;       ///< spawned by a meta: end with that meta, not with its process
-  std::string_view thread_name{};    ///< blocking start: the thread's name, 15 bytes; default its type
-  core_index pin{};                  ///< blocking start: the core; default the next allowed one
-  bool is_pinned = true;             ///< blocking start: false = wherever the kernel likes
-  int ring = -1;                     ///< I/O start: the ring to live on; default the spawner's, else spread
+  std::uint32_t mailbox_max = 0;  ///< as spawn_options
+  bool tie_to_spawner = false;    ///< spawned by a meta: end with that meta, not with its process
+  std::string_view
+      thread_name{};      ///< blocking start: the thread's name, 15 bytes; default its type
+  core_index pin{};       ///< blocking start: the core; default the next allowed one
+  bool is_pinned = true;  ///< blocking start: false = wherever the kernel likes
+  int ring = -1;          ///< I/O start: the ring to live on; default the spawner's, else spread
 };
 
 }  // namespace v0

@@ -1,7 +1,8 @@
 // Names of living things: pid (a process), alias (a meta process), address (either), ref.
 //
 // All are plain values. slot + generation never repeat in the life of a node, so a stale one is an
-// error for ever and never somebody else. `node` tells nodes of one program, later of a cluster, apart.
+// error for ever and never somebody else. `node` tells nodes of one program, later of a cluster,
+// apart.
 #pragma once
 
 #include <compare>

@@ -59,7 +59,8 @@ struct error {
 /// Maps an errno value to an error. `place` must have static storage.
 [[nodiscard]] error error_from_errno(int os_error, const char* place) noexcept;
 
-/// Writes `why` to standard error and returns 1: `return sluice::report(started.error());` in a main().
+/// Writes `why` to standard error and returns 1: `return sluice::report(started.error());` in a
+/// main().
 int report(const error& why) noexcept;
 
 namespace detail {
@@ -103,9 +104,7 @@ class [[nodiscard]] result {
   }
 
   /// The error; code none when there is a value.
-  [[nodiscard]] sluice::error error() const noexcept {
-    return why_;
-  }
+  [[nodiscard]] sluice::error error() const noexcept { return why_; }
 
  private:
   void require_value() const {

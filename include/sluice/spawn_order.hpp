@@ -24,11 +24,11 @@ struct spawn_order {
 
 /// More of the same for a meta process.
 struct meta_order : spawn_order {
-  bool tie_to_spawner = false;       ///< its parent is the spawning meta, not the meta's process
-  std::string_view thread_name{};    ///< blocking
-  int core = -1;                     ///< blocking: the core to pin to, -1 = the next allowed one
-  bool is_pinned = true;             ///< blocking
-  int ring = -1;                     ///< I/O: index of the ring to live on, -1 = chosen
+  bool tie_to_spawner = false;     ///< its parent is the spawning meta, not the meta's process
+  std::string_view thread_name{};  ///< blocking
+  int core = -1;                   ///< blocking: the core to pin to, -1 = the next allowed one
+  bool is_pinned = true;           ///< blocking
+  int ring = -1;                   ///< I/O: index of the ring to live on, -1 = chosen
 };
 
 }  // namespace core

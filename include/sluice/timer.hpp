@@ -12,8 +12,8 @@ bool cancel_delayed(delayed_send* timed) noexcept;
 void drop_delayed(delayed_send* timed) noexcept;
 }  // namespace core
 
-/// A handle to one delayed send. Letting go of it does not cancel. Movable; one owner at a time, who
-/// may be on any thread. Never fires early.
+/// A handle to one delayed send. Letting go of it does not cancel. Movable; one owner at a time,
+/// who may be on any thread. Never fires early.
 class timer {
  public:
   timer() noexcept = default;

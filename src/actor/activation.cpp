@@ -93,14 +93,15 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) noexcep
   invoke_function handler = type.invoke;
   if (type.bound_to != self.what) {
     handler = find_handler(*self.what, *type.identity);
-    if (handler == nullptr) [[unlikely]] return dispatch_unlisted(by, self, carried);
+    if (handler == nullptr) [[unlikely]]
+      return dispatch_unlisted(by, self, carried);
   }
   handler(self.object, carried);
   return true;
 }
 
-// Handles one message that `by` owns and destroys its payload; the block is left to the caller. True:
-// the owner is to end, by.ending says why.
+// Handles one message that `by` owns and destroys its payload; the block is left to the caller.
+// True: the owner is to end, by.ending says why.
 [[gnu::always_inline]] inline bool attend(execution& by, slot& self, envelope* carried) noexcept {
   // Relaxed: the owner reads its own generation.
   if (carried->to_generation != self.generation.load(base::relaxed)) [[unlikely]] {

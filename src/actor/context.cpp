@@ -17,8 +17,8 @@ namespace core {
 
 namespace {
 
-// The execution of the calling thread for a blocking meta, whose two flows are two threads. A thread
-// of another node spawning here goes by the owner stamp, as all others do.
+// The execution of the calling thread for a blocking meta, whose two flows are two threads. A
+// thread of another node spawning here goes by the owner stamp, as all others do.
 execution* execution_of(const slot& self) noexcept {
   execution* const here = current_execution();
   if (here != nullptr && here->node.slots.find(self.index) == &self) return here;
@@ -92,7 +92,8 @@ send_outcome refuse_foreign(execution& by, envelope* carried) noexcept {
 
 [[gnu::always_inline]] inline send_outcome deliver_to(execution& by, envelope* carried, address to,
                                                       priority lane) noexcept {
-  if (to.node != by.node.id) [[unlikely]] return refuse_foreign(by, carried);
+  if (to.node != by.node.id) [[unlikely]]
+    return refuse_foreign(by, carried);
   return by.deliver(carried, to.slot, to.generation, lane);
 }
 
@@ -148,8 +149,8 @@ timer post_later(slot& self, envelope* carried, address to, priority lane,
   }
   const base::nanoseconds_t now = base::now_ns();
   const base::nanoseconds_t wait = delay.count() < 0 ? 0 : delay.count();
-  const base::nanoseconds_t deadline = wait > latest_deadline_ns - now ? latest_deadline_ns
-                                                                       : now + wait;
+  const base::nanoseconds_t deadline =
+      wait > latest_deadline_ns - now ? latest_deadline_ns : now + wait;
   return timer{arm_delayed(by, carried, to.slot, to.generation, lane, deadline)};
 }
 
@@ -233,8 +234,8 @@ pid pid_of(const slot& self) noexcept {
 alias alias_of(const slot& self) noexcept {
   const execution* const by = execution_of(self);
   if (by == nullptr) return {};
-  return {by->node.id, self.index, self.meta != nullptr ? self.meta->generation
-                                                        : self.generation.load(base::relaxed)};
+  return {by->node.id, self.index,
+          self.meta != nullptr ? self.meta->generation : self.generation.load(base::relaxed)};
 }
 
 pid parent_of(const slot& self) noexcept {
@@ -291,7 +292,8 @@ outgoing open_envelope(gate* node, std::uint32_t node_id, std::uint8_t block,
     return {nullptr, send_outcome::stopping};
   }
   const outgoing out = opened(access.by(), block, bytes);
-  // Counted as made by post(): the node may go between the two calls, and its books are closed then.
+  // Counted as made by post(): the node may go between the two calls, and its books are closed
+  // then.
   if (out.carried != nullptr) count_made(access.by(), std::uint64_t{0} - 1);
   return out;
 }
@@ -303,7 +305,7 @@ send_outcome post(gate* node, envelope* carried, address to, priority lane) noex
     // The node went between the two calls: only the block is left to give back.
     if (carried->type->destroy != nullptr) carried->type->destroy(carried->payload());
     if (carried->block == block_on_heap) {
-      ::operator delete(carried, std::align_val_t{64});
+      ::operator delete (carried, std::align_val_t{64});
     } else {
       mem::this_thread_cache().free(carried, carried->block);
     }

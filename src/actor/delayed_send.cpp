@@ -25,9 +25,7 @@ struct delayed_send : sched::timer, sched::work {
 
 namespace {
 
-execution& execution_on(sched::worker& on) noexcept {
-  return *static_cast<execution*>(on.context);
-}
+execution& execution_on(sched::worker& on) noexcept { return *static_cast<execution*>(on.context); }
 
 void let_go(delayed_send& timed) noexcept {
   // [DS1] acq_rel: the other owner's last use happens before the free; pairs DS1.

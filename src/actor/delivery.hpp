@@ -15,9 +15,10 @@ namespace sluice::inline v0::core {
 
 inline envelope* execution::make_envelope(std::uint8_t block, std::size_t bytes) noexcept {
   void* const memory = block == block_on_heap
-                           ? ::operator new(bytes, std::align_val_t{64}, std::nothrow)
+                           ? ::operator new (bytes, std::align_val_t{64}, std::nothrow)
                            : blocks.allocate(block);
-  if (memory == nullptr) [[unlikely]] return nullptr;
+  if (memory == nullptr) [[unlikely]]
+    return nullptr;
   base::add_single_writer(counters.envelopes_made, std::uint64_t{1});
   auto* const made = new (memory) envelope;
   made->block = block;
@@ -28,7 +29,7 @@ inline void execution::free_block(envelope* done) noexcept {
   const auto block = static_cast<std::uint8_t>(done->block & ~block_from_meta);
   base::add_single_writer(counters.envelopes_freed, std::uint64_t{1});
   if (block == block_on_heap) [[unlikely]] {
-    ::operator delete(done, std::align_val_t{64});
+    ::operator delete (done, std::align_val_t{64});
   } else {
     blocks.free(done, block);
   }

@@ -31,7 +31,7 @@ envelope* execution::make_urgent_envelope(std::uint8_t block, std::size_t bytes)
   void* memory = block == block_on_heap ? nullptr : blocks.allocate_urgent(block);
   if (memory == nullptr) {
     block = block_on_heap;
-    memory = ::operator new(bytes, std::align_val_t{64}, std::nothrow);
+    memory = ::operator new (bytes, std::align_val_t{64}, std::nothrow);
     SLUICE_ASSERT(memory != nullptr, "no memory left for a control message");
   }
   count(counters.envelopes_made);

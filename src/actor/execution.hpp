@@ -6,10 +6,11 @@
 // Rules:
 //   X1 A message is counted as sent before it is pushed, and as handled, dropped or rejected after.
 //   X2 A chain (second and later sends in a row to one receiver on one lane) is published when the
-//      target changes, at chain_max, at the end of the handler, and before anything that lets others
-//      observe this process: spawn, register, ring submission, yield. Causal order is kept.
-//   X4 Within a chain `older` points chain_look_ahead messages ahead: the receiver, perhaps on another
-//      core, fetches that line while it handles this message. Only the chain's last uses it as a link.
+//      target changes, at chain_max, at the end of the handler, and before anything that lets
+//      others observe this process: spawn, register, ring submission, yield. Causal order is kept.
+//   X4 Within a chain `older` points chain_look_ahead messages ahead: the receiver, perhaps on
+//      another core, fetches that line while it handles this message. Only the chain's last uses it
+//      as a link.
 //   X3 Between the push that grants the right to run and the scheduling of the receiver nothing is
 //      allocated, logged or called.
 #pragma once
@@ -73,8 +74,9 @@ class execution {
   slot* running = nullptr;      ///< whose flow is under way, or null
   envelope* current = nullptr;  ///< the message being handled, or null
   exit_reason ending{};         ///< why the running flow wants to end; set with exit_wanted
-  base::atomic<bool> is_detached{false};  ///< foreign threads: the node has stopped and let go of it
-  bool needs_rundown = false;   ///< a blocking meta's own thread: it may outlive the node
+  base::atomic<bool> is_detached{
+      false};                  ///< foreign threads: the node has stopped and let go of it
+  bool needs_rundown = false;  ///< a blocking meta's own thread: it may outlive the node
   slot_cache free_slots;
   execution_counters counters;
 

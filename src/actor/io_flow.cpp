@@ -100,9 +100,8 @@ bool start_wait(io_wait& wait) noexcept {
       auto* timed = new (wait.inner) timed_wait{wait};
       const base::nanoseconds_t now = base::now_ns();
       const base::nanoseconds_t time = wait.time_ns < 0 ? 0 : wait.time_ns;
-      flow.meta.home->timers().arm(*timed, time > base::no_deadline - 1 - now
-                                               ? base::no_deadline - 1
-                                               : now + time);
+      flow.meta.home->timers().arm(
+          *timed, time > base::no_deadline - 1 - now ? base::no_deadline - 1 : now + time);
       break;
     }
     case wait_kind::readable:

@@ -1,5 +1,5 @@
-#include "actor/delivery.hpp"
 #include "actor/life.hpp"
+#include "actor/delivery.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -23,7 +23,7 @@ error limit(const char* place) noexcept { return {error_code::limit_reached, 0, 
 void* take_object_memory(execution& by, const behaviour& what) noexcept {
   const std::uint8_t block = block_class_for(what.object_bytes);
   if (block == block_on_heap || what.object_align > payload_align_max) {
-    return ::operator new(what.object_bytes, std::align_val_t{what.object_align}, std::nothrow);
+    return ::operator new (what.object_bytes, std::align_val_t{what.object_align}, std::nothrow);
   }
   return by.blocks.allocate(block);
 }
@@ -31,7 +31,7 @@ void* take_object_memory(execution& by, const behaviour& what) noexcept {
 void give_object_memory(execution& by, const behaviour& what, void* memory) noexcept {
   const std::uint8_t block = block_class_for(what.object_bytes);
   if (block == block_on_heap || what.object_align > payload_align_max) {
-    ::operator delete(memory, std::align_val_t{what.object_align});
+    ::operator delete (memory, std::align_val_t{what.object_align});
   } else {
     by.blocks.free(memory, block);
   }
@@ -184,8 +184,8 @@ void run_terminate_hook(execution& by, slot& self, const exit_reason& reason) no
   try {
     self.what->terminate(self.object, reason);
   } catch (...) {
-    by.node.write_log(log_level::error, "terminate threw: " +
-                                            reason_of_current_exception(exit_code::exception).text);
+    by.node.write_log(log_level::error,
+                      "terminate threw: " + reason_of_current_exception(exit_code::exception).text);
   }
 #else
   self.what->terminate(self.object, reason);
@@ -195,8 +195,8 @@ void run_terminate_hook(execution& by, slot& self, const exit_reason& reason) no
 void end_process(execution& by, slot& self, const exit_reason& reason) noexcept {
   self.state = life::ending;
   if (reason.code == exit_code::exception) {
-    by.node.write_log(log_level::warning, "process " + std::string{self.what->name} +
-                                              " ended: " + reason.message());
+    by.node.write_log(log_level::warning,
+                      "process " + std::string{self.what->name} + " ended: " + reason.message());
   }
   run_terminate_hook(by, self, reason);
   if (self.is_named != 0) {
@@ -231,7 +231,8 @@ void close_tenant(execution& by, slot& self) noexcept {
     slot& child = *by.node.slots.find(at);
     meta_state& meta = *child.meta;
     at = meta.next_sibling;  // Before the exchange: an orphan may free itself at once.
-    // The alias's, not the slot's: that of a child that is just ending names the slot's next tenant.
+    // The alias's, not the slot's: that of a child that is just ending names the slot's next
+    // tenant.
     const std::uint32_t child_generation = meta.generation;
     // [LF4] acq_rel: decides who frees the child; pairs LF5 (child_ended).
     if (meta.link.exchange(child_link::orphan, base::acq_rel) == child_link::dead) {

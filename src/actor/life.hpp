@@ -37,7 +37,8 @@ send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_ge
                                         slot_kind kind) noexcept;
 /// Runs a start hook (on_start, init) for the owner; exceptions become errors.
 [[nodiscard]] result<void> run_start_hook(execution& by, slot& self) noexcept;
-/// L2 from the generation on: nobody can reach the tenant any more, its mail is buried, its children
+/// L2 from the generation on: nobody can reach the tenant any more, its mail is buried, its
+///    children
 /// are told.
 void close_tenant(execution& by, slot& self) noexcept;
 /// Destroys the object.

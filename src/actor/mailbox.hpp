@@ -14,8 +14,8 @@
 //   waiting      queued         schedule→mail   -          -              -                -
 //   wait+mail    queued         schedule→mail   -          -              -                -
 //   closed       closed         closed          -          -              -                -
-//   The owner may also hold: handle the one lone envelope while it stays in the word (owned+mail), and
-//   leave by try_park_after(it), which is one read-modify-write less for a lone message.
+//   The owner may also hold: handle the one lone envelope while it stays in the word (owned+mail),
+//   and leave by try_park_after(it), which is one read-modify-write less for a lone message.
 //   "-" = a bug: only the owner takes, parks, waits and closes, and idle or waiting has none.
 //
 // Rules:

@@ -134,7 +134,7 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   if (!link_child(parent, parent_generation, *meta)) {
     // Rule 4: the parent is gone, so is this one; what has begun must leave in order.
     meta->link.store(child_link::orphan, base::relaxed);  // Relaxed: never linked, nobody looks.
-    if (is_io) meta->flows.store(1, base::relaxed);  // Relaxed: start never began.
+    if (is_io) meta->flows.store(1, base::relaxed);       // Relaxed: start never began.
     exit_reason of_spawner = std::exchange(by.ending, exit_reason{exit_code::parent_exit, {}});
     leave_handler(by, self);
     by.ending = std::move(of_spawner);
@@ -188,7 +188,7 @@ void leave_handler(execution& by, slot& self) noexcept {
     meta.what.stop(self.object, meta.reason);
     by.flush_chain();
   }
-  close_tenant(by, self);  // F1
+  close_tenant(by, self);                         // F1
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
   leave_flow(by, meta);
 }

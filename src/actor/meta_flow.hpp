@@ -7,8 +7,8 @@
 //  return    start_over: closes, leaves         leaves
 //  both left: who left last runs terminate, destroys the object, ends the slot
 //
-// Rules (DESIGN §5, PROTOCOLS 6): F1 the handler flow leaves only after closing the mailbox. F2 each
-// flow leaves by one fetch_sub on `flows`; who saw 1 finishes. F3 terminate sees no live flow.
+// Rules (DESIGN §5, PROTOCOLS 6): F1 the handler flow leaves only after closing the mailbox. F2
+// each flow leaves by one fetch_sub on `flows`; who saw 1 finishes. F3 terminate sees no live flow.
 #pragma once
 
 #include <sluice/exit_reason.hpp>

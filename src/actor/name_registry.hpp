@@ -35,7 +35,7 @@ class name_registry {
   struct stripe {
     mutable std::shared_mutex guard;
     std::unordered_map<std::string, pid, text_hash, std::equal_to<>> names;  // by hash of the name
-    std::unordered_map<pid, std::string> owners;                            // by hash of the pid
+    std::unordered_map<pid, std::string> owners;                             // by hash of the pid
   };
   static constexpr std::size_t stripe_count = 16;
 

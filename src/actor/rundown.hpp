@@ -1,12 +1,12 @@
 // rundown: how threads that a node does not own may call it, and how its end waits for them.
 //
-// A gate stands for one node and outlives it: gates are never unmapped, only used again with another
-// node id. A cell stands for one thread. To enter, a thread writes the gate into its cell and then
-// looks whether the gate is still open; to close, the node shuts the gate and then waits for every
-// cell that names it. Cells and gates are the only things in the library with process-wide life.
-// Progress: enter and leave are wait-free; close waits for those inside.
-// Rules (PROTOCOLS 8): D1 enter: exchange (seq_cst), then load (seq_cst). D2 close: store (seq_cst),
-// then read the cells (seq_cst). One of the two sees the other.
+// A gate stands for one node and outlives it: gates are never unmapped, only used again with
+// another node id. A cell stands for one thread. To enter, a thread writes the gate into its cell
+// and then looks whether the gate is still open; to close, the node shuts the gate and then waits
+// for every cell that names it. Cells and gates are the only things in the library with
+// process-wide life. Progress: enter and leave are wait-free; close waits for those inside.
+// Rules (PROTOCOLS 8): D1 enter: exchange (seq_cst), then load (seq_cst). D2 close: store
+// (seq_cst), then read the cells (seq_cst). One of the two sees the other.
 #pragma once
 
 #include <cstdint>

@@ -16,8 +16,8 @@ constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14; older he
 }  // namespace
 
 slot_table::slot_table(std::uint32_t slots_max)
-    : chunk_count_max_(static_cast<std::uint32_t>(
-          (std::uint64_t{slots_max} + chunk_slots - 1) / chunk_slots)),
+    : chunk_count_max_(
+          static_cast<std::uint32_t>((std::uint64_t{slots_max} + chunk_slots - 1) / chunk_slots)),
       directory_(new base::atomic<slot*>[chunk_count_max_]()) {}
 
 slot_table::~slot_table() {
@@ -28,8 +28,8 @@ slot_table::~slot_table() {
 }
 
 bool slot_table::refill(slot_cache& cache) noexcept {
-  cache.count = static_cast<std::uint32_t>(
-      shared_free_.try_pop_bulk({cache.free, slot_cache::capacity / 2}));
+  cache.count =
+      static_cast<std::uint32_t>(shared_free_.try_pop_bulk({cache.free, slot_cache::capacity / 2}));
   return cache.count != 0 || add_chunk(cache);
 }
 
@@ -45,13 +45,13 @@ void slot_table::spill(slot_cache& cache, std::uint32_t count) noexcept {
 bool slot_table::add_chunk(slot_cache& cache) noexcept {
   const std::lock_guard lock{grow_};
   // Another thread may have grown it while this one waited.
-  cache.count = static_cast<std::uint32_t>(
-      shared_free_.try_pop_bulk({cache.free, slot_cache::capacity / 2}));
+  cache.count =
+      static_cast<std::uint32_t>(shared_free_.try_pop_bulk({cache.free, slot_cache::capacity / 2}));
   if (cache.count != 0) return true;
   const std::uint32_t chunk = chunk_count_.load(base::relaxed);  // Relaxed: written under grow_.
   if (chunk == chunk_count_max_) return false;
-  void* memory = ::mmap(nullptr, chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                        -1, 0);
+  void* memory =
+      ::mmap(nullptr, chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return false;
   // One call instead of a fault per page; a kernel that lacks it faults as before.
   ::madvise(memory, chunk_bytes, populate_write);

@@ -7,8 +7,8 @@
 namespace sluice::inline v0::base {
 
 [[noreturn, gnu::cold, gnu::noinline]] void assertion_failed(const char* condition,
-                                                             const char* sentence,
-                                                             const char* file, int line,
+                                                             const char* sentence, const char* file,
+                                                             int line,
                                                              unsigned long long word) noexcept;
 
 }  // namespace sluice::inline v0::base
@@ -17,8 +17,8 @@ namespace sluice::inline v0::base {
 #define SLUICE_ASSERT(condition, sentence) SLUICE_ASSERT_WORD(condition, sentence, 0)
 
 /// The same, and prints `word` (a state word to decode) in hexadecimal.
-#define SLUICE_ASSERT_WORD(condition, sentence, word)                                        \
-  (__builtin_expect(static_cast<bool>(condition), 1)                                         \
-       ? static_cast<void>(0)                                                                \
-       : ::sluice::base::assertion_failed(#condition, sentence, __FILE__, __LINE__,          \
+#define SLUICE_ASSERT_WORD(condition, sentence, word)                               \
+  (__builtin_expect(static_cast<bool>(condition), 1)                                \
+       ? static_cast<void>(0)                                                       \
+       : ::sluice::base::assertion_failed(#condition, sentence, __FILE__, __LINE__, \
                                           static_cast<unsigned long long>(word)))

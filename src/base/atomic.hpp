@@ -1,8 +1,9 @@
 // The atomic facade: every lock-free part of sluice takes its atomics from here.
 //
-// Under the ordinary build base::atomic is std::atomic. A model build (meson option `model`) defines
-// SLUICE_MODEL_ATOMIC_HEADER, and the same code then runs on that header's atomics. There are no
-// defaults for orders: callers write one of the five constants below, and no fences exist here.
+// Under the ordinary build base::atomic is std::atomic. A model build (meson option `model`)
+// defines SLUICE_MODEL_ATOMIC_HEADER, and the same code then runs on that header's atomics. There
+// are no defaults for orders: callers write one of the five constants below, and no fences exist
+// here.
 #pragma once
 
 #ifdef SLUICE_MODEL_ATOMIC_HEADER
@@ -42,8 +43,8 @@ inline void spin_pause() noexcept {
 #endif
 }
 
-/// Adds to a counter that has one writer: a relaxed load and store, no read-modify-write. Readers on
-/// other threads see some recent value; relaxed is enough because nothing is published by it.
+/// Adds to a counter that has one writer: a relaxed load and store, no read-modify-write. Readers
+/// on other threads see some recent value; relaxed is enough because nothing is published by it.
 template <class T>
 void add_single_writer(atomic<T>& counter, T amount) noexcept {
   counter.store(static_cast<T>(counter.load(relaxed) + amount), relaxed);

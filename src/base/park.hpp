@@ -1,7 +1,7 @@
 // Blocking and waking a thread: a futex on a word of the caller's.
 //
-// The word belongs to the caller, who also owns the protocol around it. Both calls may return early;
-// callers re-check. This is the seam where a simulated scheduler takes over.
+// The word belongs to the caller, who also owns the protocol around it. Both calls may return
+// early; callers re-check. This is the seam where a simulated scheduler takes over.
 #pragma once
 
 #include <cstdint>

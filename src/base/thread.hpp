@@ -11,7 +11,7 @@
 namespace sluice::inline v0::base {
 
 struct thread_options {
-  std::string name;       ///< cut to 15 bytes by the kernel
+  std::string name;        ///< cut to 15 bytes by the kernel
   std::vector<int> cores;  ///< cores the thread may run on; empty = as the starter
 };
 

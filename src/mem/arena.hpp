@@ -51,7 +51,8 @@ class arena {
   void collect(block* const* blocks, std::uint32_t count) noexcept;
   /// Unmaps up to `count_max` whole regions beyond the warm limit. True: there are more.
   bool release_superfluous(unsigned count_max) noexcept;
-  /// Anybody. Whether carve() would find a whole warm region: sequential ground that costs no fault.
+  /// Anybody. Whether carve() would find a whole warm region: sequential ground that costs no
+  /// fault.
   [[nodiscard]] bool has_warm_region() const noexcept {
     return warm_count_.load(base::relaxed) != 0;  // Relaxed: a hint.
   }

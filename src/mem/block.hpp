@@ -18,8 +18,8 @@ struct block {
   block* next;
 };
 
-/// Free blocks of one class, the unit between a thread and the depot. The pointers lie here and not in
-/// the blocks, so that taking one does not wait for memory that another core wrote last.
+/// Free blocks of one class, the unit between a thread and the depot. The pointers lie here and not
+/// in the blocks, so that taking one does not wait for memory that another core wrote last.
 struct batch {
   static constexpr std::uint32_t ahead = 8;  ///< how far allocate() looks, below the first block
 

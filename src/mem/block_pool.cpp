@@ -8,9 +8,9 @@ constinit block_pool process_pool;
 
 // A region costs about 50 µs to unmap.
 constexpr unsigned regions_released_at_once = 8;
-// What the depot of one class keeps, in the order in which blocks came back, which is any order: about
-// what fits into a core's share of the last cache. More is sorted home, so that the next burst finds
-// sequential ground instead of a walk through all of memory.
+// What the depot of one class keeps, in the order in which blocks came back, which is any order:
+// about what fits into a core's share of the last cache. More is sorted home, so that the next
+// burst finds sequential ground instead of a walk through all of memory.
 constexpr std::uint64_t depot_bytes_max = std::uint64_t{8} << 20;
 
 }  // namespace

@@ -28,7 +28,7 @@ cache::~cache() {
     give_all_lists(index);
     magazine& own = magazines_[index];
     store& extra = stores_[index];
-    while (extra.reserve != nullptr) {  // Fewer than a batch.
+    while (extra.reserve != nullptr) {                            // Fewer than a batch.
       const std::uint32_t count = own.count.load(base::relaxed);  // C2
       own.current->blocks[count] = extra.reserve;
       extra.reserve = next_of(extra.reserve);
@@ -116,13 +116,13 @@ bool cache::refill(class_index index) noexcept {
 void cache::swap_spare(class_index index) noexcept {
   magazine& own = magazines_[index];
   std::swap(own.current, own.spare);
-  const std::uint32_t count = own.count.load(base::relaxed);             // C2
+  const std::uint32_t count = own.count.load(base::relaxed);            // C2
   own.count.store(own.spare_count.load(base::relaxed), base::relaxed);  // C2
   own.spare_count.store(count, base::relaxed);                          // C2
 }
 
-// A batch from this cache's own fresh ground, which the arena extends; not counted as acquired yet. The
-// last one is handed out first, so the order is turned round.
+// A batch from this cache's own fresh ground, which the arena extends; not counted as acquired yet.
+// The last one is handed out first, so the order is turned round.
 std::uint32_t cache::cut_fresh(class_index index, block** cut) noexcept {
   store& own = stores_[index];
   if (own.fresh_count == 0) {

@@ -37,7 +37,8 @@ class alignas(base::cache_line_bytes) cache {
   [[nodiscard]] void* allocate(class_index index) noexcept {
     magazine& own = magazines_[index];
     const std::uint32_t count = own.count.load(base::relaxed);
-    if (count == 0) [[unlikely]] return allocate_slow(index);
+    if (count == 0) [[unlikely]]
+      return allocate_slow(index);
     own.count.store(count - 1, base::relaxed);  // C2
     block* const* const place = own.current->blocks + (count - 1);
     // What a later call hands out may be cold, or written last by another core.
@@ -53,7 +54,8 @@ class alignas(base::cache_line_bytes) cache {
     const std::uint32_t count = own.count.load(base::relaxed);
     own.current->blocks[count] = static_cast<block*>(memory);
     own.count.store(count + 1, base::relaxed);  // C2
-    if (count + 1 == batch_counts[index]) [[unlikely]] rotate(index);
+    if (count + 1 == batch_counts[index]) [[unlikely]]
+      rotate(index);
   }
 
   /// Owner. As allocate, but falls back on the reserve: for messages that must never be refused.

@@ -3,7 +3,8 @@
 // What: lock-free, newest batch first, so that a short exchange stays in cache and what a burst
 //   left behind stays untouched at the bottom until trim comes for it.
 // Who: any thread, by way of block_pool.
-// Memory: batches (1 KiB of pointers each) live in a table that only grows, as far as block_pool lets
+// Memory: batches (1 KiB of pointers each) live in a table that only grows, as far as block_pool
+// lets
 //   the depot fill; the blocks themselves are never read here.
 //
 // Rules:

@@ -98,11 +98,12 @@ result<void> node::start() {
   auto plans = core::plan_workers(state_->options, core, state_->start_text);
   if (!plans) return plans.error();
   core.budget.messages_max = std::max(1u, state_->options.activation_messages_max);
-  core.budget.ticks_max =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(1, state_->options.activation_time_max.count())) *
-      base::ticks_per_us();
+  core.budget.ticks_max = static_cast<std::uint64_t>(std::max<std::int64_t>(
+                              1, state_->options.activation_time_max.count())) *
+                          base::ticks_per_us();
   state_->executions.resize(plans.value().size());
-  state_->scheduler = std::make_unique<sched::scheduler>(std::move(plans).value(), hooks_for(*state_));
+  state_->scheduler =
+      std::make_unique<sched::scheduler>(std::move(plans).value(), hooks_for(*state_));
   core.scheduler = state_->scheduler.get();
   if (auto started = state_->scheduler->start(); !started) {
     state_->start_text = started.error().message();
@@ -137,7 +138,8 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
     core.write_log(core::log_level::error, "node stop: did not end in time: " + each);
   }
   if (state_->scheduler) {
-    const auto stuck = state_->scheduler->stop(std::max(deadline_ns, base::now_ns() + 1'000'000'000));
+    const auto stuck =
+        state_->scheduler->stop(std::max(deadline_ns, base::now_ns() + 1'000'000'000));
     state_->last_statistics = statistics_of(*state_->scheduler);
     if (stuck.empty()) {
       state_->scheduler.reset();
@@ -146,7 +148,8 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
     }
     for (const std::size_t index : stuck) {  // Left to its handler for ever, with all it may touch.
       core.quarantined.fetch_add(1, base::relaxed);  // Relaxed: a count.
-      report.not_stopped.push_back("scheduler " + std::to_string(index) + ": its handler does not return");
+      report.not_stopped.push_back("scheduler " + std::to_string(index) +
+                                   ": its handler does not return");
     }
   }
   core.set_phase(node_phase::stopped);
@@ -199,8 +202,8 @@ message_statistics node::messages() const {
   sums.unhandled = totals.dead[5];
   sums.cancelled = totals.dead[6];
   const std::uint64_t alive = totals.spawned - totals.ended;
-  const bool has_root = state_->core->phase() == node_phase::running ||
-                        state_->core->phase() == node_phase::stopping;
+  const bool has_root =
+      state_->core->phase() == node_phase::running || state_->core->phase() == node_phase::stopping;
   sums.alive = has_root && alive != 0 ? alive - 1 : alive;
   return sums;
 }

@@ -72,9 +72,9 @@ std::string pin_text(const std::vector<sched::worker_plan>& plans) {
 
 result<std::vector<sched::worker_plan>> plan_workers(const node_options& options, node_core& core,
                                                      std::string& text) {
-  const std::uint32_t schedulers = options.schedulers != 0
-                                       ? options.schedulers
-                                       : static_cast<std::uint32_t>(base::default_scheduler_count());
+  const std::uint32_t schedulers =
+      options.schedulers != 0 ? options.schedulers
+                              : static_cast<std::uint32_t>(base::default_scheduler_count());
   if (schedulers > schedulers_limit || options.io_threads > schedulers_limit) {
     return error{error_code::bad_argument, 0, "node_options: more than 1024 threads"};
   }

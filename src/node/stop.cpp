@@ -78,8 +78,7 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   const base::nanoseconds_t patience = std::max<base::nanoseconds_t>(deadline_ns - begin, 0);
 
   // 1. Stop accepting. 2. Drain: connections flush and close, mailboxes empty.
-  ask_to_exit(state, by, exit_reason::shutdown(),
-              [](const slot& each) { return is_meta(each); });
+  ask_to_exit(state, by, exit_reason::shutdown(), [](const slot& each) { return is_meta(each); });
   wait_until_quiet(state, begin + patience / 2);
   // 3. Everybody exits.
   ask_to_exit(state, by, exit_reason::shutdown(), [](const slot&) { return true; });
@@ -92,11 +91,11 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   slot* const root = core.root.load(base::relaxed);  // Relaxed: as above.
   // The root last: its sweep frees the metas that ended before it.
   // Relaxed: the root lives until this.
-  send_exit(by, root->index, root->generation.load(base::relaxed),
-            exit_reason::shutdown());
+  send_exit(by, root->index, root->generation.load(base::relaxed), exit_reason::shutdown());
   wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + grace_ns));
 
-  std::vector<std::string> left = state.blocking->wait_all(std::max(deadline_ns, base::now_ns() + grace_ns));
+  std::vector<std::string> left =
+      state.blocking->wait_all(std::max(deadline_ns, base::now_ns() + grace_ns));
   if (alive(state) != 0) {
     core.slots.for_each([&](const slot& each) {
       const slot_kind kind = kind_of(each);

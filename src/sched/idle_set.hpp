@@ -1,16 +1,16 @@
 // idle_set: who sleeps, who watches, whom to wake.
 //
 // What: the shared half of the idle protocol (src/sched/README section in src/README.md). A worker
-// announces its sleep, re-checks every queue and parks; a producer makes its work visible, then asks
-// here whether somebody must be woken.
+// announces its sleep, re-checks every queue and parks; a producer makes its work visible, then
+// asks here whether somebody must be woken.
 // Progress: lock-free; wake_one scans the workers only when somebody sleeps.
 // Rules:
 //   I1 announce() and published() both RMW epoch_: whichever comes first in its order, either the
 //      sleeper's re-check sees the work or the producer sees the sleeper. No fence is needed.
 //   I2 A sleeper is claimed by exactly one: asleep goes true → false by exchange, and only the one
 //      who saw true wakes the driver and takes it off the count.
-//   I3 While any worker is active at most one sleeper is the sentinel: it sleeps timed and looks for
-//      work that is stuck behind a long handler. Its ticks are not rescues.
+//   I3 While any worker is active at most one sleeper is the sentinel: it sleeps timed and looks
+//      for work that is stuck behind a long handler. Its ticks are not rescues.
 #pragma once
 
 #include <cstddef>
@@ -80,14 +80,15 @@ class idle_set {
   /// The sentinel leaves its post (it wakes to run, or everybody sleeps for long).
   void resign_sentinel(std::uint32_t index) noexcept;
 
-  /// Owner, about to run something: if the post is vacant (this worker had it, or was called to take
-  /// it) and others run too, a sleeper is called to it (I3).
+  /// Owner, about to run something: if the post is vacant (this worker had it, or was called to
+  /// take it) and others run too, a sleeper is called to it (I3).
   void hand_over_post() noexcept;
 
   /// Hot: called when a worker makes work stealable. Cold only when the post is vacant.
   void ensure_sentinel() noexcept {
     // Relaxed: a stale answer costs one late tick; the next schedule asks again.
-    if (sentinel_.load(base::relaxed) == nobody && sleeping() != 0) [[unlikely]] call_sentinel();
+    if (sentinel_.load(base::relaxed) == nobody && sleeping() != 0) [[unlikely]]
+      call_sentinel();
   }
 
  private:

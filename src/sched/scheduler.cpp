@@ -40,8 +40,7 @@ result<void> scheduler::start() {
   error failure{};
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     base::thread_options options{plans_[index].thread_name, plans_[index].cores};
-    auto started = base::start_thread(
-        options, [this, index] { thread_body(index); });
+    auto started = base::start_thread(options, [this, index] { thread_body(index); });
     if (!started) {
       failure = started.error();
       break;

@@ -86,8 +86,8 @@ class scheduler {
   std::vector<std::thread> threads_;
   std::vector<error> attach_errors_;
   base::atomic<std::uint32_t> attached_{0};
-  base::atomic<std::uint32_t> ended_{0};  ///< threads whose last act is done
-  std::size_t refused_ = 0;               ///< threads that could not attach
+  base::atomic<std::uint32_t> ended_{0};       ///< threads whose last act is done
+  std::size_t refused_ = 0;                    ///< threads that could not attach
   base::atomic<std::uint32_t> publishing_{0};  // by foreign threads and overflowing workers
   // Written once by stop(), read by workers when they have nothing to run.
   alignas(base::cache_line_bytes) base::atomic<bool> stopping_{false};

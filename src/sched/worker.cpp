@@ -74,7 +74,8 @@ void worker::run_until_stopped() noexcept {
     }
     base::add_single_writer(statistics_.activations, std::uint64_t{1});
     item->run(item, *this);
-    if (++turn_ % clock_interval == 0) [[unlikely]] look_around_if_due();
+    if (++turn_ % clock_interval == 0) [[unlikely]]
+      look_around_if_due();
   }
 }
 
@@ -121,7 +122,8 @@ void worker::look_around_if_due() noexcept {
   if (runs_processes_) fetch_injected();
 }
 
-// A fair share of what waits for anybody. With a full run queue one goes out for each that comes in.
+// A fair share of what waits for anybody. With a full run queue one goes out for each that comes
+// in.
 void worker::fetch_injected() noexcept {
   const std::size_t waiting = scheduler_.injection_.size_estimate();
   if (waiting == 0) return;

@@ -9,8 +9,8 @@
 //   affine list  work that must run here (metas of this worker's ring); 1:1 with processes
 //   injection    shared; foreign threads and overflow; looked at every look_around_interval turns
 //
-// Who may call: schedule*, timers(), poll(): the owner thread. post(): any thread. The rest says so.
-// Progress: post is lock-free, the others wait-free but for the injection queue.
+// Who may call: schedule*, timers(), poll(): the owner thread. post(): any thread. The rest says
+// so. Progress: post is lock-free, the others wait-free but for the injection queue.
 #pragma once
 
 #include <cstdint>
@@ -51,8 +51,8 @@ class alignas(base::cache_line_bytes) worker {
   static constexpr std::uint32_t run_queue_capacity = 256;
   static constexpr std::uint32_t lifo_run_max = 64;
   static constexpr std::uint32_t look_around_interval = 64;  ///< activations
-  static constexpr std::uint32_t clock_interval = 32;        ///< activations between two clock looks
-  static constexpr std::uint32_t look_around_us_max = 500;   ///< plus clock_interval activations
+  static constexpr std::uint32_t clock_interval = 32;       ///< activations between two clock looks
+  static constexpr std::uint32_t look_around_us_max = 500;  ///< plus clock_interval activations
   static constexpr std::uint32_t fetch_count_max = 64;
   static constexpr std::uint32_t stuck_after_us = 50;
 

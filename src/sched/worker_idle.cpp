@@ -68,7 +68,8 @@ work* worker::sleep() noexcept {
   work* found = nullptr;
   tick_ns_ = sentinel_tick_min_ns;
   quiet_since_ns_ = 0;
-  housekeeping_ns_ = scheduler_.hooks_.on_idle ? base::now_ns() + idle_hook_after_ns : base::no_deadline;
+  housekeeping_ns_ =
+      scheduler_.hooks_.on_idle ? base::now_ns() + idle_hook_after_ns : base::no_deadline;
   while (found == nullptr && !scheduler_.is_stopping()) {
     found = recheck_before_sleep();
     if (found != nullptr) break;
@@ -80,7 +81,8 @@ work* worker::sleep() noexcept {
                              (!everybody_sleeps() || quiet_since_ns_ != 0) &&
                              idle.try_become_sentinel(index_);
     const base::nanoseconds_t timer_ns = timers_.next_deadline();
-    const base::nanoseconds_t tick_at_ns = is_sentinel ? base::now_ns() + tick_ns_ : base::no_deadline;
+    const base::nanoseconds_t tick_at_ns =
+        is_sentinel ? base::now_ns() + tick_ns_ : base::no_deadline;
     const base::nanoseconds_t deadline_ns = std::min({timer_ns, tick_at_ns, housekeeping_ns_});
     base::add_single_writer(statistics_.parks, std::uint64_t{1});
     const park_outcome outcome = parking_.park(deadline_ns);
@@ -167,7 +169,8 @@ work* worker::sentinel_tick() noexcept {
   const std::uint64_t epoch = idle_.epoch();
   const bool was_quiet = everybody_sleeps() && !scheduler_.is_publishing();
   if (work* item = take_injected()) {
-    // It lay there though nobody was about to publish it and nobody was awake to find it: a lost wake.
+    // It lay there though nobody was about to publish it and nobody was awake to find it: a lost
+    // wake.
     if (was_quiet && !scheduler_.is_publishing() && idle_.epoch() == epoch) {
       base::add_single_writer(statistics_.rescued_by_timeout, std::uint64_t{1});
     }

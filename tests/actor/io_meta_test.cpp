@@ -48,7 +48,8 @@ enum class way { waits, ticks, returns, throws, init_fails };
 }
 
 struct ring_meta : sluice::meta<ring_meta, ping> {
-  ring_meta(way how_, record& to, sluice::pid talk_to_ = {}) : how(how_), out(to), talk_to(talk_to_) {}
+  ring_meta(way how_, record& to, sluice::pid talk_to_ = {})
+      : how(how_), out(to), talk_to(talk_to_) {}
   ~ring_meta() { out.destroyed.add(); }
   result<void> init() {
     if (how == way::init_fails) return sluice::error{sluice::error_code::timed_out, 0, "init"};

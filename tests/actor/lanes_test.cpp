@@ -60,7 +60,8 @@ TEST_CASE("lanes: within one lane the order of sending is kept over takes, chain
   REQUIRE(mail.is_empty());
 }
 
-TEST_CASE("lanes: a take of mixed lanes keeps the order within each, and serves the highest first") {
+TEST_CASE(
+    "lanes: a take of mixed lanes keeps the order within each, and serves the highest first") {
   post_office post;
   lanes mail;
   for (int round = 0; round < 3; ++round) {

@@ -50,8 +50,8 @@ struct scene {
 };
 
 handle<blocked> spawn_blocked(test_node& node, scene& at, std::uint32_t mailbox_max = 0) {
-  auto made = node->spawn<blocked>({.mailbox_max = mailbox_max}, at.entered, at.gate, at.ended,
-                                      at.order);
+  auto made =
+      node->spawn<blocked>({.mailbox_max = mailbox_max}, at.entered, at.gate, at.ended, at.order);
   REQUIRE(made);
   REQUIRE(made.value().send(go{}) == send_outcome::accepted);
   at.entered.wait_for(1);
@@ -60,7 +60,8 @@ handle<blocked> spawn_blocked(test_node& node, scene& at, std::uint32_t mailbox_
 
 }  // namespace
 
-TEST_CASE("bounded mailbox: answers full at its limit, never refuses control, and takes mail again") {
+TEST_CASE(
+    "bounded mailbox: answers full at its limit, never refuses control, and takes mail again") {
   scene at;
   test_node node;
   auto to = spawn_blocked(node, at, 8);
@@ -128,7 +129,8 @@ TEST_CASE("priorities: higher lanes overtake what waits, and each lane keeps its
   at.entered.wait_for(5);
   // At most one turn of the four belongs to a lower lane (fairness).
   std::uint32_t inversions = 0;
-  for (std::size_t i = 1; i < at.order.size(); ++i) inversions += at.order[i] < at.order[i - 1] ? 1 : 0;
+  for (std::size_t i = 1; i < at.order.size(); ++i)
+    inversions += at.order[i] < at.order[i - 1] ? 1 : 0;
   REQUIRE(inversions <= 1);
 }
 

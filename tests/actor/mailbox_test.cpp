@@ -271,7 +271,8 @@ std::vector<letter> make_letters() {
 
 }  // namespace
 
-TEST_CASE("mailbox: no message of several producers is lost, doubled or out of its sender's order") {
+TEST_CASE(
+    "mailbox: no message of several producers is lost, doubled or out of its sender's order") {
   stress state;
   state.box_.open();
   REQUIRE(state.box_.try_park());
@@ -346,7 +347,8 @@ TEST_CASE("mailbox: one message at a time between two threads never leaves both 
   REQUIRE(plain == letters_each);
 }
 
-TEST_CASE("mailbox: of pushes racing a close each message is either in the rest or with its sender") {
+TEST_CASE(
+    "mailbox: of pushes racing a close each message is either in the rest or with its sender") {
   for (int round = 0; round < 200; ++round) {
     mailbox box;
     box.open();

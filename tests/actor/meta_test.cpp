@@ -233,7 +233,8 @@ TEST_CASE("meta rule 3: a stop cancels the token of start") {
   REQUIRE(out.wrong.load(sluice::base::relaxed) == 0);
 }
 
-TEST_CASE("meta rule 3: a start that will not return is named, left alone, and terminated on return") {
+TEST_CASE(
+    "meta rule 3: a start that will not return is named, left alone, and terminated on return") {
   const std::int64_t blocks_before = sluice::mem::pool().statistics().outstanding_blocks();
   auto out = std::make_unique<record>();
   {
@@ -246,8 +247,8 @@ TEST_CASE("meta rule 3: a start that will not return is named, left alone, and t
     };
     sluice::node node{"deaf", options};
     REQUIRE(node.start());
-    auto made = node.spawn_meta<device>({.thread_name = "deaf-one", .is_pinned = false}, way::deaf,
-                                        *out);
+    auto made =
+        node.spawn_meta<device>({.thread_name = "deaf-one", .is_pinned = false}, way::deaf, *out);
     REQUIRE(made);
     auto well = node.spawn_meta<device>({.is_pinned = false}, way::waits, *out);
     REQUIRE(well);
@@ -350,8 +351,8 @@ struct twin_maker : sluice::meta<twin_maker, twin_order, end_now> {
   twin_maker(record& to, meta_handle<device>& into_) : out(to), into(into_) {}
   void start(std::stop_token stop) { out.flag(!wait_for_stop(stop)); }
   void on(twin_order order) {
-    auto made = spawn_meta<device>({.tie_to_spawner = order.is_tied, .is_pinned = false},
-                                   way::waits, out);
+    auto made =
+        spawn_meta<device>({.tie_to_spawner = order.is_tied, .is_pinned = false}, way::waits, out);
     if (made) into = made.value();
   }
   void on(end_now) { exit(); }
@@ -375,7 +376,8 @@ struct twin_owner : sluice::actor<twin_owner, twin_order> {
 
 }  // namespace
 
-TEST_CASE("meta rule 5: a meta's meta ends with its spawner or with the process, as its option says") {
+TEST_CASE(
+    "meta rule 5: a meta's meta ends with its spawner or with the process, as its option says") {
   for (const bool is_tied : {true, false}) {
     record out;
     test_node node;
@@ -493,7 +495,8 @@ struct listener : sluice::actor<listener, pong> {
 
 }  // namespace
 
-TEST_CASE("meta: init, start, handlers and terminate may all send, from whatever thread they run on") {
+TEST_CASE(
+    "meta: init, start, handlers and terminate may all send, from whatever thread they run on") {
   test_counter counts[8];
   test_counter done;
   test_node node;

@@ -106,7 +106,8 @@ struct failing : sluice::actor<failing, fail_now, end_now> {
 
 enum class how { well, error, exception, constructor, exits };
 struct starter : sluice::actor<starter> {
-  starter(how way, report& to) : way_(way), out(to), held("a string that lives on the heap, surely") {
+  starter(how way, report& to)
+      : way_(way), out(to), held("a string that lives on the heap, surely") {
     if (way == how::constructor) throw std::runtime_error("constructor");
   }
   result<void> on_start() {
@@ -190,7 +191,8 @@ TEST_CASE("process: a spawn that fails leaves nothing behind and tells the spawn
   REQUIRE_FALSE(named);
   REQUIRE_FALSE(node->find("kept?").is_valid());
   const auto sums = node.finish();
-  REQUIRE(sums.receiver_ended == 3);  // Each on_start had sent to itself; the root's exit is handled.
+  REQUIRE(sums.receiver_ended ==
+          3);  // Each on_start had sent to itself; the root's exit is handled.
 }
 
 TEST_CASE("process: an exit within on_start is an end after a life, not a failed spawn") {
@@ -254,7 +256,8 @@ struct takes_all : sluice::actor<takes_all, number> {
 
 }  // namespace
 
-TEST_CASE("process: an unhandled type is counted and reported, a catch-all takes what is unlisted") {
+TEST_CASE(
+    "process: an unhandled type is counted and reported, a catch-all takes what is unlisted") {
   report out;
   test_node node;
   auto one = node->spawn<plain>({}, out);
@@ -343,7 +346,8 @@ struct settler : sluice::actor<settler, number> {
 
 }  // namespace
 
-TEST_CASE("process: a message on its way when its receiver ends never reaches the slot's next tenant") {
+TEST_CASE(
+    "process: a message on its way when its receiver ends never reaches the slot's next tenant") {
   // The victim may end so fast that the second send is refused at once; then once more.
   std::uint64_t stale = 0;
   for (int round = 0; round < 50 && stale == 0; ++round) {
@@ -394,7 +398,8 @@ TEST_CASE("process: a name is one process's, is free when its owner ends, and ca
   auto two = node->spawn<taker>({.name = "here"}, "here", out);
   REQUIRE(two.error().code == error_code::name_taken);
   const std::string long_name(256, 'x');
-  REQUIRE(node->spawn<taker>({.name = long_name}, "", out).error().code == error_code::bad_argument);
+  REQUIRE(node->spawn<taker>({.name = long_name}, "", out).error().code ==
+          error_code::bad_argument);
   one.value().exit();
   eventually([&] { return !node->find("here").is_valid(); });
   for (std::uint32_t i = 1; i <= 50; ++i) {

@@ -32,7 +32,8 @@ struct clockwork : sluice::actor<clockwork, go, due, cancel_all> {
   void on(go) {
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::chrono::microseconds delay{random.next_below(20'000)};
-      timers.push_back(send_after(delay, self(), due{now_ns() + std::chrono::nanoseconds{delay}.count()}));
+      timers.push_back(
+          send_after(delay, self(), due{now_ns() + std::chrono::nanoseconds{delay}.count()}));
     }
     out.armed.add();
   }
@@ -101,7 +102,8 @@ struct legacy : sluice::actor<legacy, go> {
 
 }  // namespace
 
-TEST_CASE("send_after: a timer for a dead receiver is accounted, one of a stopped node is harmless") {
+TEST_CASE(
+    "send_after: a timer for a dead receiver is accounted, one of a stopped node is harmless") {
   sluice::timer kept;
   test_counter armed;
   {

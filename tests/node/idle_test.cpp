@@ -19,7 +19,8 @@ struct sleeper : sluice::actor<sleeper, poke> {
 
 std::uint64_t wake_ups(sluice::node& node) {
   std::uint64_t sum = 0;
-  for (const auto& each : node.schedulers()) sum += each.parks + each.sentinel_ticks + each.activations;
+  for (const auto& each : node.schedulers())
+    sum += each.parks + each.sentinel_ticks + each.activations;
   return sum;
 }
 

@@ -153,7 +153,8 @@ TEST_CASE("node: two in one program work side by side and send into each other b
     auto between = two->spawn<relay>({}, target.value());
     for (std::uint32_t i = 0; i < 1000; ++i) between.value().send(item{i});
     seen.wait_for(1000);
-    REQUIRE(two->send(target.value(), item{}) != send_outcome::accepted);  // Not by the other's door.
+    REQUIRE(two->send(target.value(), item{}) !=
+            send_outcome::accepted);  // Not by the other's door.
     // The second node goes first; what its threads counted for the first one stays.
   }
   one.settle();

@@ -154,8 +154,8 @@ TEST_CASE("scheduler: an item that keeps rescheduling itself starves no other") 
   test_counter ran;
   test_counter spins;
   task spinner{spins, [](task& self, worker& on) {
-    if (self.gate->value() == 0) on.schedule(&self);
-  }};
+                 if (self.gate->value() == 0) on.schedule(&self);
+               }};
   test_counter over;
   spinner.gate = &over;
   task injected{ran};
@@ -174,7 +174,8 @@ TEST_CASE("scheduler: posted work runs on its own worker, in order, whoever post
     test_counter ran;
     std::deque<task> tasks;
     for (std::uint32_t i = 0; i < count; ++i) {
-      tasks.emplace_back(ran, [](task& self, worker&) { self.seen_on = std::this_thread::get_id(); });
+      tasks.emplace_back(ran,
+                         [](task& self, worker&) { self.seen_on = std::this_thread::get_id(); });
     }
     crew workers{2, others};
     worker& home = workers.all.worker_at(workers.all.worker_count() - 1);
@@ -197,8 +198,8 @@ TEST_CASE("scheduler: a burst beyond the run queue's room overflows and is run a
   for (std::uint32_t i = 0; i < count; ++i) tasks.emplace_back(ran);
   for (std::uint32_t i = 0; i + 1 < count; ++i) tasks[i].other = &tasks[i + 1];
   task burst{ran, [](task& self, worker& on) {
-    for (task* each = self.other; each != nullptr; each = each->other) on.schedule(each);
-  }};
+               for (task* each = self.other; each != nullptr; each = each->other) on.schedule(each);
+             }};
   burst.other = &tasks.front();
   crew workers{2};
   workers.all.inject(&burst);

@@ -1,6 +1,6 @@
-// A host program. It uses a node and checks that sluice owns nothing of its host: threads, descriptors,
-// signal dispositions and mask, affinity, environment and locale are the same before start() and after
-// stop(), and loading the library has changed none of them.
+// A host program. It uses a node and checks that sluice owns nothing of its host: threads,
+// descriptors, signal dispositions and mask, affinity, environment and locale are the same before
+// start() and after stop(), and loading the library has changed none of them.
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -91,8 +91,8 @@ std::string snapshot() {
   return text;
 }
 
-/// A joined thread stays visible for a moment, and a closed ring is taken down in the background, so
-/// the snapshot may need a few looks; it may not need longer than the limit.
+/// A joined thread stays visible for a moment, and a closed ring is taken down in the background,
+/// so the snapshot may need a few looks; it may not need longer than the limit.
 void require_same(const std::string& before, const char* when) {
   const auto limit = std::chrono::steady_clock::now() + settle_limit;
   std::string now = snapshot();
