@@ -1,7 +1,7 @@
 // io_flow: the start coroutine of an I/O meta between its resumptions.
 //
 // One operation is under way at a time. Its completion, its timer or the stop resumes the coroutine
-// on the home worker's thread, inside a flow_scope; when the coroutine has ended, the flow leaves.
+// on the home worker's thread, inside a start_flow_scope; when the coroutine has ended, the flow leaves.
 //
 //            wait        completion, timer   stop
 //  running   waiting     -                   (stop noted: the next wait answers cancelled)
@@ -15,9 +15,11 @@
 
 #include <sluice/io.hpp>
 
-#include "actor/flow_scope.hpp"
 #include "actor/life.hpp"
+#include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
+#include "actor/start_flow_scope.hpp"
+#include "base/assert.hpp"
 #include "io/fd_operations.hpp"
 #include "io/uring_driver.hpp"
 
@@ -133,13 +135,17 @@ io_flow& make_io_flow(meta_state& state) {
 }
 
 void resume_flow(io_flow& flow, std::coroutine_handle<> coroutine) noexcept {
-  flow_scope scope{flow.meta};
-  coroutine.resume();
+  meta_state& meta = flow.meta;
+  execution& by = *static_cast<execution*>(meta.home->context);
+  {
+    const start_flow_scope scope{by, meta.self};
+    coroutine.resume();
+    by.end_run_of_sends();
+  }
   if (!flow.is_over) return;
   exit_reason reason = std::move(flow.reason);
-  flow.meta.flow = nullptr;
-  delete &flow;
-  scope.leave(std::move(reason));
+  drop_io_flow(meta);
+  leave_start(by, meta, std::move(reason));
 }
 
 void flow_is_over(io_flow& flow, exit_reason reason) noexcept {

@@ -7,6 +7,8 @@
 // end_run_of_sends() before the turn is over (opened_run() says when).
 #pragma once
 
+#include <utility>
+
 #include "actor/execution.hpp"
 #include "actor/slot.hpp"
 
@@ -19,11 +21,14 @@ class start_flow_scope {
     // Relaxed: the owner stamp; both flows of an I/O meta are on this thread.
     self_.running_on.store(&by_, base::relaxed);
     by_.running = &self_;
+    // A start flow handles no message, also when a handler's stop resumes it.
+    message_before_ = std::exchange(by_.current, nullptr);
   }
   start_flow_scope(const start_flow_scope&) = delete;
   start_flow_scope& operator=(const start_flow_scope&) = delete;
   ~start_flow_scope() {
     by_.running = running_before_;
+    by_.current = message_before_;
     // Relaxed: as above. Inside the meta's own handler flow the stamp stays.
     if (running_before_ != &self_) self_.running_on.store(nullptr, base::relaxed);
   }
@@ -38,6 +43,7 @@ class start_flow_scope {
   slot& self_;
   slot* const running_before_;
   const bool was_chaining_;
+  envelope* message_before_ = nullptr;
 };
 
 }  // namespace sluice::inline v0::core

@@ -15,6 +15,7 @@ namespace core {
 namespace {
 
 constexpr base::nanoseconds_t look_again_ns = 5'000'000;
+constexpr unsigned quiet_looks = 10;
 // What the last steps may take when the patience is used up.
 constexpr base::nanoseconds_t grace_ns = 100'000'000;
 
@@ -46,10 +47,13 @@ void ask_to_exit(node_state& state, execution& by, const exit_reason& reason, Wa
 // Nothing runs that was asked to end, and no message moves.
 void wait_until_quiet(node_state& state, base::nanoseconds_t deadline_ns) {
   std::uint64_t handled_before = UINT64_MAX;
+  unsigned looks_without_progress = 0;
   while (base::now_ns() < deadline_ns) {
     const message_totals totals = state.core->totals();
     if (totals.outstanding() == 0) return;
-    if (totals.handled == handled_before) return;  // What is queued waits for nothing we know.
+    // A handler may take its time; after a while what is queued waits for nothing we know (a timer).
+    looks_without_progress = totals.handled == handled_before ? looks_without_progress + 1 : 0;
+    if (looks_without_progress == quiet_looks) return;
     handled_before = totals.handled;
     wait_for_an_end(*state.core, deadline_ns);
   }
