@@ -1,7 +1,8 @@
 // io_flow: the start coroutine of an I/O meta between its resumptions.
 //
 // One operation is under way at a time. Its completion, its timer or the stop resumes the coroutine
-// on the home worker's thread, inside a start_flow_scope; when the coroutine has ended, the flow leaves.
+// on the home worker's thread, inside a start_flow_scope; when the coroutine has ended, the flow
+// leaves.
 //
 //            wait        completion, timer   stop
 //  running   waiting     -                   (stop noted: the next wait answers cancelled)

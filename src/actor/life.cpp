@@ -1,4 +1,5 @@
 #include "actor/life.hpp"
+#include "actor/control_send.hpp"
 #include "actor/delivery.hpp"
 
 #include <algorithm>
@@ -274,14 +275,8 @@ void free_slot(execution& by, slot& self) noexcept {
 
 send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_generation,
                        exit_reason reason) noexcept {
-  constexpr std::size_t bytes = sizeof(envelope) + sizeof(exit_request);
-  envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
-  request->type = &message_type_of<exit_request>;
-  request->from_slot = 0;
-  request->from_generation = 0;
-  request->from_node = 0;
-  new (request->payload()) exit_request{std::move(reason)};
-  return by.deliver(request, to_slot, to_generation, priority::urgent);
+  return send_control(by, to_slot, to_generation, priority::urgent,
+                      exit_request{std::move(reason)});
 }
 
 bool link_child(slot& parent, std::uint32_t parent_generation, meta_state& child) noexcept {
@@ -343,14 +338,7 @@ void child_ended(execution& by, meta_state& child) noexcept {
   // for again every so often, since that early one may have gone to a parent that is no more.
   const std::int32_t before = parent->prune_countdown.fetch_sub(1, base::relaxed);
   if (before > 1 || (1 - before) % prune_threshold_min != 0) return;
-  constexpr std::size_t bytes = sizeof(envelope) + sizeof(prune_children);
-  envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
-  request->type = &message_type_of<prune_children>;
-  request->from_slot = 0;
-  request->from_generation = 0;
-  request->from_node = 0;
-  new (request->payload()) prune_children{};
-  by.deliver(request, parent->index, parent_generation, priority::system);
+  send_control(by, parent->index, parent_generation, priority::system, prune_children{});
 }
 
 }  // namespace sluice::inline v0::core

@@ -5,6 +5,7 @@
 
 #include "actor/activation.hpp"
 #include "actor/blocking_threads.hpp"
+#include "actor/control_send.hpp"
 #include "actor/delivery.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_state.hpp"
@@ -33,14 +34,7 @@ void leave_flow(execution& by, meta_state& meta) noexcept {
 }
 
 void post_start_over(execution& by, meta_state& meta) noexcept {
-  constexpr std::size_t bytes = sizeof(envelope) + sizeof(start_over);
-  envelope* request = by.make_urgent_envelope(block_class_for(bytes), bytes);
-  request->type = &message_type_of<start_over>;
-  request->from_slot = 0;
-  request->from_generation = 0;
-  request->from_node = 0;
-  new (request->payload()) start_over{};
-  by.deliver(request, meta.self.index, meta.generation, priority::urgent);
+  send_control(by, meta.self.index, meta.generation, priority::urgent, start_over{});
   by.flush_chain();
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actor/control_send.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
@@ -9,7 +10,6 @@
 #include "base/clock.hpp"
 #include "io/socket_address.hpp"
 #include "io/uring_driver.hpp"
-#include "net/unsigned_send.hpp"
 
 namespace sluice::inline v0::net {
 
@@ -57,7 +57,8 @@ exit_reason exit_reason_of(io::close_reason reason) {
 // In the worker's activation: the close follows what the worker wrote before.
 void close_in_turn(core::slot& worker, alias id) {
   // Relaxed: the caller is the owner.
-  send_unsigned(*worker.running_on.load(base::relaxed), id, tcp::close{id}, priority::main);
+  core::send_control(*worker.running_on.load(base::relaxed), id.slot, id.generation, priority::main,
+                     tcp::close{id});
 }
 
 }  // namespace
@@ -107,8 +108,8 @@ void tcp_connection::begin_drain() {
   is_draining_ = true;
   if (!stream_->is_open()) return;
   stream_->pause_read();
-  if (send_unsigned(*by_, order_.worker, drain_probe{id_}, priority::main) !=
-      send_outcome::accepted) {
+  if (core::send_control(*by_, order_.worker.slot, order_.worker.generation, priority::main,
+                         drain_probe{id_}) != send_outcome::accepted) {
     return close_after_flush();
   }
   drain_timer_ = send_after(order_.options.flush_time_max, id_, drain_over{});
@@ -143,7 +144,8 @@ void tcp_connection::on_stream_closed(io::close_reason reason, std::uint64_t byt
   if (ring().is_stopping() && !state_->is_stopping) return;
   drain_timer_.cancel();
   tell_disconnected({id_, disconnect_reason_of(reason), stream_->os_error(), bytes_in, bytes_out});
-  send_unsigned(*by_, order_.server, connection_ended{order_.place}, priority::system);
+  core::send_control(*by_, order_.server.slot, order_.server.generation, priority::system,
+                     connection_ended{order_.place});
   core::leave_start(*by_, *state_, exit_reason_of(reason));  // *this may be gone now
 }
 

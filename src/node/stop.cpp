@@ -51,7 +51,8 @@ void wait_until_quiet(node_state& state, base::nanoseconds_t deadline_ns) {
   while (base::now_ns() < deadline_ns) {
     const message_totals totals = state.core->totals();
     if (totals.outstanding() == 0) return;
-    // A handler may take its time; after a while what is queued waits for nothing we know (a timer).
+    // A handler may take its time; after a while what is queued waits for nothing we know (a
+    // timer).
     looks_without_progress = totals.handled == handled_before ? looks_without_progress + 1 : 0;
     if (looks_without_progress == quiet_looks) return;
     handled_before = totals.handled;
