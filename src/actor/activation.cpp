@@ -25,6 +25,11 @@ void take_ownership(execution& by, slot& self) noexcept {
   by.running = &self;
 }
 
+void release_ownership(execution& by, slot& self) noexcept {
+  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+  by.running = nullptr;
+}
+
 // What bounds one activation. The clock is read at the 4th message and then at the 8th, 16th… and
 // every clock_interval-th: a flood pays next to nothing, slow handlers are noticed within eight.
 class budget {
@@ -141,8 +146,7 @@ void return_credits(slot& self, std::uint32_t& credits) noexcept {
 
 // Gives the right to run back: true, and the slot is another's (A1), or false: there is new mail.
 bool try_leave(execution& by, slot& self) noexcept {
-  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
-  by.running = nullptr;
+  release_ownership(by, self);
   return self.box.try_park();  // A2
 }
 
@@ -176,8 +180,7 @@ bool try_leave(execution& by, slot& self) noexcept {
     }
     if (is_over && !self.mail.is_empty()) {
       return_credits(self, credits);
-      self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
-      by.running = nullptr;
+      release_ownership(by, self);
       return loop_end::yielded;
     }
   }
@@ -202,8 +205,7 @@ void absorb_above(execution& by, slot& self, envelope* held) noexcept {
     absorb_above(by, self, lone);
     return loop_end::wants_end;
   }
-  self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
-  by.running = nullptr;
+  release_ownership(by, self);
   if (self.box.try_park_after(lone)) [[likely]] {  // A1, A2
     by.free_block(lone);
     return loop_end::parked;

@@ -62,31 +62,32 @@ class caller {
   alignas(foreign_access) std::byte storage_[sizeof(foreign_access)];
 };
 
+// The generation of the pid or alias: a meta's outlives that of its slot.
+std::uint32_t own_generation(const slot& self) noexcept {
+  return self.meta != nullptr ? self.meta->generation
+                              : self.generation.load(base::relaxed);  // Relaxed: the owner.
+}
+
 void sign(envelope& carried, const slot& self) noexcept {
   carried.from_slot = self.index;
   carried.from_node = 0;
-  if (self.meta != nullptr) {
-    carried.from_generation = self.meta->generation;
-    carried.block |= block_from_meta;
-  } else {
-    carried.from_generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
-  }
-}
-
-void leave_unsigned(envelope& carried) noexcept {
-  carried.from_slot = 0;
-  carried.from_generation = 0;
-  carried.from_node = 0;
+  carried.from_generation = own_generation(self);
+  if (self.meta != nullptr) carried.block |= block_from_meta;
 }
 
 outgoing opened(execution& by, std::uint8_t block, std::size_t bytes) noexcept {
   return {by.make_envelope(block, bytes), send_outcome::full};
 }
 
+// A send that ends before it reaches a mailbox: counted as one all the same.
+void refuse(execution& by, envelope* carried, dead_letter why) noexcept {
+  base::add_single_writer(by.counters.sent, std::uint64_t{1});
+  by.bury(carried, why);
+}
+
 // An address of another node, or of none: nothing here can reach it.
 send_outcome refuse_foreign(execution& by, envelope* carried) noexcept {
-  base::add_single_writer(by.counters.sent, std::uint64_t{1});
-  by.bury(carried, dead_letter::unknown);
+  refuse(by, carried, dead_letter::unknown);
   return send_outcome::unknown;
 }
 
@@ -125,8 +126,7 @@ send_outcome post(slot& self, envelope* carried, address to, priority lane) noex
   execution& by = from ? from.by() : *execution_of(self);
   sign(*carried, self);
   if (!from) {  // The node went between the two calls.
-    base::add_single_writer(by.counters.sent, std::uint64_t{1});
-    by.bury(carried, dead_letter::stopping);
+    refuse(by, carried, dead_letter::stopping);
     return send_outcome::stopping;
   }
   return deliver_to(by, carried, to, lane);
@@ -143,8 +143,7 @@ timer post_later(slot& self, envelope* carried, address to, priority lane,
   sign(*carried, self);
   execution& by = from ? from.by() : *execution_of(self);
   if (!from || to.node != by.node.id) {
-    base::add_single_writer(by.counters.sent, std::uint64_t{1});
-    by.bury(carried, from ? dead_letter::unknown : dead_letter::stopping);
+    refuse(by, carried, from ? dead_letter::unknown : dead_letter::stopping);
     return {};
   }
   const base::nanoseconds_t now = base::now_ns();
@@ -165,10 +164,7 @@ result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept {
   if (!from) return error{error_code::stopping, 0, "spawn_meta"};
   execution& by = from.by();
   if (self.meta == nullptr || order.tie_to_spawner) {
-    const std::uint32_t generation = self.meta != nullptr
-                                         ? self.meta->generation
-                                         : self.generation.load(base::relaxed);  // The owner.
-    return spawn_meta(by, order, self, generation);
+    return spawn_meta(by, order, self, own_generation(self));
   }
   return spawn_meta(by, order, *by.node.slots.find(self.meta->parent_slot),
                     self.meta->parent_generation);
@@ -195,10 +191,7 @@ void want_exit(slot& self, exit_reason reason) noexcept {
   const bool is_in_handler = by.running == &self && !by.needs_rundown &&
                              (by.current != nullptr || self.state == life::starting);
   if (!is_in_handler) {  // In a start flow: the handler flow ends it, told by mail.
-    const std::uint32_t generation = self.meta != nullptr
-                                         ? self.meta->generation
-                                         : self.generation.load(base::relaxed);  // The owner.
-    static_cast<void>(send_exit(by, self.index, generation, std::move(reason)));
+    static_cast<void>(send_exit(by, self.index, own_generation(self), std::move(reason)));
     return;
   }
   by.ending = std::move(reason);
@@ -234,8 +227,7 @@ pid pid_of(const slot& self) noexcept {
 alias alias_of(const slot& self) noexcept {
   const execution* const by = execution_of(self);
   if (by == nullptr) return {};
-  return {by->node.id, self.index,
-          self.meta != nullptr ? self.meta->generation : self.generation.load(base::relaxed)};
+  return {by->node.id, self.index, own_generation(self)};
 }
 
 pid parent_of(const slot& self) noexcept {

@@ -20,9 +20,7 @@ send_outcome send_control(execution& by, std::uint32_t to_slot, std::uint32_t to
   constexpr std::size_t bytes = payload_offset<M>() + sizeof(M);
   envelope* const carried = by.make_urgent_envelope(block_class_for(bytes), bytes);
   carried->type = &message_type_of<M>;
-  carried->from_slot = 0;
-  carried->from_generation = 0;
-  carried->from_node = 0;
+  leave_unsigned(*carried);
   new (carried->payload()) M(std::move(told));
   return by.deliver(carried, to_slot, to_generation, lane);
 }

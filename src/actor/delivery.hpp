@@ -13,6 +13,13 @@ namespace sluice::inline v0::core {
   return lane <= priority::system;
 }
 
+/// Of a message that nobody can answer: from the runtime itself, or from outside of any actor.
+inline void leave_unsigned(envelope& carried) noexcept {
+  carried.from_slot = 0;
+  carried.from_generation = 0;
+  carried.from_node = 0;
+}
+
 inline envelope* execution::make_envelope(std::uint8_t block, std::size_t bytes) noexcept {
   void* const memory = block == block_on_heap
                            ? ::operator new (bytes, std::align_val_t{64}, std::nothrow)

@@ -122,8 +122,6 @@ class mailbox {
   [[nodiscard]] bool is_closed() const noexcept {
     return word_.load(base::relaxed) == closed;  // Relaxed: a hint; push decides.
   }
-  /// For logs: the word as it is.
-  [[nodiscard]] std::uintptr_t raw() const noexcept { return word_.load(base::relaxed); }
 
  private:
   static constexpr std::uintptr_t owned = 0;

@@ -33,21 +33,10 @@ void leave_flow(execution& by, meta_state& meta) noexcept {
   if (meta.flows.fetch_sub(1, base::acq_rel) == 1) finish(by, meta);
 }
 
-void post_start_over(execution& by, meta_state& meta) noexcept {
-  send_control(by, meta.self.index, meta.generation, priority::urgent, start_over{});
-  by.flush_chain();
-}
-
 // Asks the handler flow to leave too.
 void tell_start_is_over(execution& by, meta_state& meta) noexcept {
-  // A blocking meta's thread may be late: its node may be gone, and nobody is left to tell.
-  if (by.needs_rundown) {
-    const foreign_access access{*by.node.way_in, by.node.id};
-    if (!access) return;
-    post_start_over(by, meta);
-  } else {
-    post_start_over(by, meta);
-  }
+  send_control(by, meta.self.index, meta.generation, priority::urgent, start_over{});
+  by.flush_chain();
 }
 
 result<sched::worker*> choose_home(node_core& node, execution& by, int wanted_ring) noexcept {
@@ -189,7 +178,13 @@ void leave_handler(execution& by, slot& self) noexcept {
 
 void leave_start(execution& by, meta_state& meta, exit_reason reason) noexcept {
   meta.start_reason = std::move(reason);
-  tell_start_is_over(by, meta);
+  if (by.needs_rundown) {
+    // A blocking meta's thread may be late: its node may be gone, and nobody is left to tell.
+    const foreign_access access{*by.node.way_in, by.node.id};
+    if (access) tell_start_is_over(by, meta);
+  } else {
+    tell_start_is_over(by, meta);
+  }
   leave_flow(by, meta);  // F2
   by.flush_chain();      // What the end itself sent.
 }

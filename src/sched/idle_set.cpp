@@ -39,12 +39,6 @@ bool idle_set::wake_one() noexcept {
   return false;
 }
 
-void idle_set::wake_all() noexcept {
-  for (auto& cell : cells_) {
-    if (cell.sleeper != nullptr) cell.sleeper->wake();
-  }
-}
-
 bool idle_set::try_begin_search() noexcept {
   if (2 * searching() >= cells_.size() && searching() != 0) return false;
   searching_.fetch_add(1, base::relaxed);

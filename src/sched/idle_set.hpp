@@ -51,9 +51,6 @@ class idle_set {
   /// Wakes one sleeper if there is one. Answers whether it did.
   bool wake_one() noexcept;
 
-  /// Wakes every sleeper (stop).
-  void wake_all() noexcept;
-
   /// Changes with every announce() and published().
   [[nodiscard]] std::uint64_t epoch() const noexcept {
     // [IS5] acquire: what was published before it; pairs IS1, IS2.
