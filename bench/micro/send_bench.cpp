@@ -6,38 +6,21 @@
 
 #include <sluice/sluice.hpp>
 
-#include <chrono>
-#include <semaphore>
+#include "timed_run.hpp"
 
 namespace {
 
-using bench_clock = std::chrono::steady_clock;
-
-constexpr unsigned run_length = 1000;
+using namespace micro_bench;
 
 struct item {
   std::uint64_t number;
-};
-struct begin_run {};
-
-// The benchmark's thread waits here; the last receiver reads the clock.
-struct finish {
-  bench_clock::time_point begin, end;
-  unsigned missing = 0;
-  std::binary_semaphore is_over{0};
-
-  void handled_one() {
-    if (--missing != 0) return;
-    end = bench_clock::now();
-    is_over.release();
-  }
 };
 
 struct sink : sluice::actor<sink, item> {
   explicit sink(finish& at) : at_(&at) {}
   void on(const item& one) {
     benchmark::DoNotOptimize(one.number);
-    at_->handled_one();
+    at_->did_one();
   }
   finish* at_;
 };
@@ -72,29 +55,10 @@ struct looper : sluice::actor<looper, item> {
   }
   void on(const item& one) {
     if (one.number + 1 < run_length) send(self(), item{one.number + 1});
-    at_->handled_one();
+    at_->did_one();
   }
   finish* at_;
 };
-
-sluice::node_options one_scheduler() {
-  sluice::node_options options;
-  options.schedulers = 1;
-  options.io = false;
-  options.pin = sluice::pinning::cores;
-  return options;
-}
-
-template <class Begin>
-void time_runs(benchmark::State& state, finish& at, Begin&& begin) {
-  for (auto _ : state) {
-    at.missing = run_length;
-    begin();
-    at.is_over.acquire();
-    state.SetIterationTime(std::chrono::duration<double>(at.end - at.begin).count());
-  }
-  state.SetItemsProcessed(state.iterations() * run_length);
-}
 
 template <naming By>
 void from_actor(benchmark::State& state) {

@@ -5,36 +5,19 @@
 
 #include <sluice/sluice.hpp>
 
-#include <chrono>
-#include <semaphore>
+#include "timed_run.hpp"
 
 namespace {
 
-using bench_clock = std::chrono::steady_clock;
-
-constexpr unsigned run_length = 1000;
+using namespace micro_bench;
 
 struct work {
   std::uint64_t number;
 };
-struct begin_run {};
-
-// The benchmark's thread waits here; the destructor of the last process reads the clock.
-struct finish {
-  bench_clock::time_point begin, end;
-  unsigned missing = 0;
-  std::binary_semaphore is_over{0};
-
-  void ended_one() {
-    if (--missing != 0) return;
-    end = bench_clock::now();
-    is_over.release();
-  }
-};
 
 struct worker : sluice::actor<worker> {
   explicit worker(finish& at) : at_(&at) {}
-  ~worker() { at_->ended_one(); }
+  ~worker() { at_->did_one(); }
   void on(const work& one) {
     benchmark::DoNotOptimize(one.number);
     exit();
@@ -45,7 +28,7 @@ struct worker : sluice::actor<worker> {
 // It ends in its first breath: a spawn and an end without any mail.
 struct mayfly : sluice::actor<mayfly> {
   explicit mayfly(finish& at) : at_(&at) {}
-  ~mayfly() { at_->ended_one(); }
+  ~mayfly() { at_->did_one(); }
   void on_start() { exit(); }
   finish* at_;
 };
@@ -64,25 +47,6 @@ struct parent : sluice::actor<parent<Child>> {
 
   finish* at_;
 };
-
-sluice::node_options one_scheduler() {
-  sluice::node_options options;
-  options.schedulers = 1;
-  options.io = false;
-  options.pin = sluice::pinning::cores;
-  return options;
-}
-
-template <class Begin>
-void time_runs(benchmark::State& state, finish& at, Begin&& begin) {
-  for (auto _ : state) {
-    at.missing = run_length;
-    begin();
-    at.is_over.acquire();
-    state.SetIterationTime(std::chrono::duration<double>(at.end - at.begin).count());
-  }
-  state.SetItemsProcessed(state.iterations() * run_length);
-}
 
 template <class Child>
 void from_actor(benchmark::State& state) {

@@ -6,13 +6,13 @@
 // Rules:
 //   X1 A message is counted as sent before it is pushed, and as handled, dropped or rejected after.
 //   X2 A chain (second and later sends in a row to one receiver on one lane) is published when the
-//      target changes, at chain_max, at the end of the handler, and before anything that lets
+//      target changes, at chain_limit_, at the end of the handler, and before anything that lets
 //      others observe this process: spawn, register, ring submission, yield. Causal order is kept.
+//   X3 Between the push that grants the right to run and the scheduling of the receiver nothing is
+//      allocated, logged or called.
 //   X4 Within a chain `older` points chain_look_ahead messages ahead: the receiver, perhaps on
 //      another core, fetches that line while it handles this message. Only the chain's last uses it
 //      as a link.
-//   X3 Between the push that grants the right to run and the scheduling of the receiver nothing is
-//      allocated, logged or called.
 #pragma once
 
 #include <cstdint>
