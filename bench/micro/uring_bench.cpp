@@ -35,7 +35,7 @@ bool receive_whole(int fd, std::vector<char>& into) {
 }
 
 struct echo_handler final : io::stream_handler {
-  explicit echo_handler(io::uring_driver& driver) : stream(driver, *this) {}
+  explicit echo_handler(io::driver& driver) : stream(driver, *this) {}
   void on_bytes(bytes data) noexcept override { static_cast<void>(stream.write(std::move(data))); }
   void on_read_closed() noexcept override {}
   void on_writable() noexcept override {}

@@ -21,8 +21,7 @@
 #include "actor/meta_state.hpp"
 #include "actor/start_flow_scope.hpp"
 #include "base/assert.hpp"
-#include "io/fd_operations.hpp"
-#include "io/uring_driver.hpp"
+#include "io/driver.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -39,8 +38,9 @@ class io_flow {
   bool is_over = false;
   exit_reason reason{};
 
-  [[nodiscard]] io::uring_driver& driver() noexcept {
-    return static_cast<io::uring_driver&>(meta.home->parking());
+  [[nodiscard]] io::driver& driver() noexcept {
+    // I/O metas live on workers that own one (core::spawn_meta).
+    return static_cast<io::driver&>(meta.home->parking());
   }
 };
 
@@ -87,6 +87,10 @@ void timed_wait::on_timer(sched::timer& due, sched::worker&) {
   end_wait(wait, 0);
 }
 
+void start_request(io_wait& wait, const io::request& what) noexcept {
+  wait.flow->driver().start(*new (wait.inner) ring_wait{wait}, what);
+}
+
 }  // namespace
 
 bool start_wait(io_wait& wait) noexcept {
@@ -108,18 +112,18 @@ bool start_wait(io_wait& wait) noexcept {
       break;
     }
     case wait_kind::readable:
-      io::start_poll(flow.driver(), *new (wait.inner) ring_wait{wait}, wait.fd, POLLIN);
+      start_request(wait, io::request::poll(wait.fd, io::op_site::flow_poll, POLLIN));
       break;
     case wait_kind::writable:
-      io::start_poll(flow.driver(), *new (wait.inner) ring_wait{wait}, wait.fd, POLLOUT);
+      start_request(wait, io::request::poll(wait.fd, io::op_site::flow_poll, POLLOUT));
       break;
     case wait_kind::read:
-      io::start_read(flow.driver(), *new (wait.inner) ring_wait{wait}, wait.fd,
-                     {wait.memory, wait.bytes});
+      start_request(wait,
+                    io::request::read(wait.fd, io::op_site::flow_read, {wait.memory, wait.bytes}));
       break;
     case wait_kind::write:
-      io::start_write(flow.driver(), *new (wait.inner) ring_wait{wait}, wait.fd,
-                      {wait.memory, wait.bytes});
+      start_request(
+          wait, io::request::write(wait.fd, io::op_site::flow_write, {wait.memory, wait.bytes}));
       break;
   }
   return true;

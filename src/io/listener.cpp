@@ -36,8 +36,8 @@ enum class accept_failure : unsigned char { transient, out_of_descriptors, out_o
 
 }  // namespace
 
-listener::listener(uring_driver& driver, listener_handler& handler) noexcept
-    : driver_(driver), handler_(handler), backoff_(driver, *this) {}
+listener::listener(driver& on, listener_handler& handler) noexcept
+    : driver_(on), handler_(handler), backoff_(on, *this) {}
 
 listener::~listener() {
   SLUICE_ASSERT(state_ == state::idle || state_ == state::closed,
@@ -89,13 +89,7 @@ socket_address listener::local_address() const noexcept {
 
 void listener::arm() {
   if (state_ != state::accepting || accept_.in_flight()) return;
-  driver_.start(accept_, [this](::io_uring_sqe* entry) {
-    if (multishot_) {
-      ::io_uring_prep_multishot_accept(entry, socket_.get(), nullptr, nullptr, SOCK_CLOEXEC);
-    } else {
-      ::io_uring_prep_accept(entry, socket_.get(), nullptr, nullptr, SOCK_CLOEXEC);
-    }
-  });
+  driver_.start(accept_, request::accept(socket_.get(), op_site::listener_accept, multishot_));
 }
 
 void listener::on_accept_completion(completion what) noexcept {
@@ -158,11 +152,12 @@ void listener::settle() noexcept {
     if (driver_.is_stopping()) return begin_closing();
     return arm();
   }
-  if (accept_.in_flight() || !backoff_.is_idle()) return;
+  if (accept_.in_flight()) return;
   driver_.call_after_turn(finish_);
 }
 
 void listener::finish() noexcept {
+  driver_.forget(socket_.get());
   socket_.reset();
   reserve_.reset();
   detach_.unlink();
@@ -172,14 +167,12 @@ void listener::finish() noexcept {
 
 void listener::on_detach() noexcept { close(); }
 
-void listener::on_timeout_expired() noexcept {
+void listener::on_timeout() noexcept {
   if (state_ == state::backing_off) {
     take_reserve();
     state_ = state::accepting;
   }
   settle();
 }
-
-void listener::on_timeout_idle() noexcept { settle(); }
 
 }  // namespace sluice::inline v0::io

@@ -17,9 +17,9 @@
 #include <sluice/result.hpp>
 
 #include "base/unique_fd.hpp"
+#include "io/driver.hpp"
 #include "io/socket_address.hpp"
 #include "io/timeout.hpp"
-#include "io/uring_driver.hpp"
 
 namespace sluice::inline v0::io {
 
@@ -38,7 +38,7 @@ class listener_handler {
 
 class listener final : private timeout::listener {
  public:
-  listener(uring_driver& driver, listener_handler& handler) noexcept;
+  listener(driver& on, listener_handler& handler) noexcept;
   ~listener();
 
   /// Takes a listening socket (listen_on) and begins to accept.
@@ -69,10 +69,9 @@ class listener final : private timeout::listener {
   void settle() noexcept;
   void finish() noexcept;
   void on_detach() noexcept;
-  void on_timeout_expired() noexcept override;
-  void on_timeout_idle() noexcept override;
+  void on_timeout() noexcept override;
 
-  uring_driver& driver_;
+  driver& driver_;
   listener_handler& handler_;
   base::unique_fd socket_;
   base::unique_fd reserve_;

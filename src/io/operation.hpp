@@ -1,8 +1,8 @@
-// operation: one request to the kernel, embedded in whoever asked for it, and the table that turns
-// a completion's number back into it.
+// operation: one request under way, embedded in whoever asked for it, and the table that turns a
+// completion's number back into it.
 //
-// When: anything that puts an entry on a ring. Not for messages or timers of actors (sched).
-// Who: the ring's owner thread alone; no atomics here.
+// When: anything that a driver is asked for. Not for messages or timers of actors (sched).
+// Who: the driver's owner thread alone; no atomics here.
 // Rules
 //   O1  An operation is in flight from start() until its final completion (no F_MORE) has been
 //       handed to its callback; it must not be destroyed or moved before that.
@@ -52,7 +52,7 @@ class operation {
 
  private:
   friend class operation_table;
-  friend class uring_driver;
+  friend class driver;
 
   callback on_completion_;
   std::uint64_t user_data_ = 0;  // 0 = not in flight; no number is 0 (kinds start at 1)
@@ -75,7 +75,7 @@ class bound_operation final : public operation {
 /// What a completion is about.
 enum class entry_kind : std::uint8_t {
   operation = 1,
-  ignored = 2,  ///< a cancel request's own completion
+  ignored = 2,  ///< the driver's own: a cancel, the watch of its wake signal
 };
 
 /// Slots with generations. Grows with the operations in flight, never shrinks.

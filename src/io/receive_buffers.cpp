@@ -16,12 +16,13 @@
 namespace sluice::inline v0::io {
 namespace {
 
-constexpr std::uint16_t buffer_group = 0;
-
 // The states of the return stack's word (B3); any other value is a block's address.
 constexpr std::uintptr_t returns_empty = 0;
 constexpr std::uintptr_t returns_wanted = 1;
 constexpr std::uintptr_t returns_closed = 2;
+
+// Shown at first. Beyond what a turn takes, each buffer more only makes the circle longer.
+constexpr std::uint32_t window_first = 64;
 
 // More than there can ever be blocks out: keeps outstanding_ above zero until retire().
 constexpr std::int64_t outstanding_bias = std::int64_t{1} << 40;
@@ -50,53 +51,60 @@ receive_buffers::receive_buffers(std::uint32_t count, std::uint32_t buffer_bytes
       buffer_bytes_(buffer_bytes),
       reserve_count_(std::max(1U, count / 4)),
       waker_(waker),
-      kernel_owns_((count + 63) / 64),
-      outstanding_(outstanding_bias) {}
+      window_(std::min(count, window_first)),
+      is_free_((count + 63) / 64),
+      outstanding_(outstanding_bias) {
+  free_.reserve(count);
+}
 
 receive_buffers::~receive_buffers() {
   delete[] blocks_;
-  if (mapped_bytes_ != 0) ::munmap(buffer_ring_, mapped_bytes_);
+  if (mapped_bytes_ != 0) ::munmap(memory_ - ring_bytes_, mapped_bytes_);
 }
 
-result<receive_buffers*> receive_buffers::create(::io_uring& ring, std::uint32_t count,
+result<receive_buffers*> receive_buffers::create(::io_uring* ring, std::uint32_t count,
                                                  std::uint32_t buffer_bytes, sched::driver& waker) {
   constexpr std::size_t page_bytes = 64 * 1024;  // the largest page of the supported machines
   const std::size_t ring_bytes =
-      (count * sizeof(::io_uring_buf) + page_bytes - 1) / page_bytes * page_bytes;
+      ring == nullptr ? 0
+                      : (count * sizeof(::io_uring_buf) + page_bytes - 1) / page_bytes * page_bytes;
   const std::size_t total_bytes = ring_bytes + std::size_t{count} * buffer_bytes;
   void* memory =
       ::mmap(nullptr, total_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return error_from_errno(errno, "receive buffers: mmap");
 
   auto* self = new receive_buffers(count, buffer_bytes, waker);
-  self->ring_ = &ring;
   self->mapped_bytes_ = total_bytes;
-  self->buffer_ring_ = static_cast<::io_uring_buf_ring*>(memory);
+  self->ring_bytes_ = ring_bytes;
   self->memory_ = static_cast<std::byte*>(memory) + ring_bytes;
   // Relaxed: other threads only ever compare it with their own token, which it never equals.
   self->owner_thread_.store(this_thread_token(), base::relaxed);
   self->blocks_ = new block[count];
 
-  ::io_uring_buf_reg registration{};
-  registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
-  registration.ring_entries = count;
-  registration.bgid = buffer_group;
-  if (const int failed = ::io_uring_register_buf_ring(&ring, &registration, 0); failed != 0) {
-    delete self;
-    return error_from_errno(-failed, "io_uring: registering receive buffers");
+  if (ring != nullptr) {
+    ::io_uring_buf_reg registration{};
+    registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
+    registration.ring_entries = count;
+    registration.bgid = group;
+    if (const int failed = ::io_uring_register_buf_ring(ring, &registration, 0); failed != 0) {
+      delete self;
+      return error_from_errno(-failed, "io_uring: registering receive buffers");
+    }
+    self->ring_ = ring;
+    self->buffer_ring_ = static_cast<::io_uring_buf_ring*>(memory);
+    ::io_uring_buf_ring_init(self->buffer_ring_);
   }
-  ::io_uring_buf_ring_init(self->buffer_ring_);
   for (std::uint32_t index = 0; index < count; ++index) {
     self->blocks_[index].home = self;
     self->blocks_[index].index = static_cast<std::uint16_t>(index);
-    self->put_into_ring(index);
+    self->mark_free(count - 1 - index);
   }
   self->collect();
   return self;
 }
 
 void receive_buffers::retire(bool kernel_is_done) noexcept {
-  ::io_uring_unregister_buf_ring(ring_, buffer_group);
+  if (ring_ != nullptr) ::io_uring_unregister_buf_ring(ring_, group);
   ring_ = nullptr;
   for (auto& account : accounts_) account->listener_ = nullptr;
   // Relaxed: as in create(); from here the owner thread's releases go the remote way too.
@@ -154,10 +162,10 @@ void receive_buffers::free_if_done(receive_account& account) noexcept {
 }
 
 bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::uint32_t size) {
-  take_from_ring(index);
+  mark_taken(index);
   SLUICE_ASSERT(size <= buffer_bytes_, "the kernel filled more than a buffer");
   const bool may_lend =
-      account.lent_count_ < account.limits_.lent_count_max && in_ring_count_ >= reserve_count_;
+      account.lent_count_ < account.limits_.lent_count_max && free_count_ >= reserve_count_;
   block* taken = nullptr;
   const std::byte* data = address_of(index);
   if (may_lend) {
@@ -170,7 +178,7 @@ bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::
     auto* copy = static_cast<std::byte*>(memory) + sizeof(block);
     std::memcpy(copy, data, size);
     data = copy;
-    put_into_ring(index);
+    mark_free(index);
     taken->home = this;
     taken->is_copy = true;
     taken->charge = static_cast<std::uint32_t>(sizeof(block)) + size;
@@ -186,8 +194,8 @@ bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::
 }
 
 void receive_buffers::recycle(std::uint32_t index) noexcept {
-  take_from_ring(index);
-  put_into_ring(index);
+  mark_taken(index);
+  mark_free(index);
 }
 
 void receive_buffers::on_last_release(detail::bytes_owner* owner) noexcept {
@@ -238,7 +246,7 @@ void receive_buffers::take_home(block& returned) noexcept {
     ::operator delete (&returned, std::align_val_t{alignof(block)});
   } else {
     --account.lent_count_;
-    put_into_ring(returned.index);
+    mark_free(returned.index);
   }
   if (account.waits_for_credit_ && account.charged_bytes_ <= account.limits_.bytes_max / 2) {
     account.waits_for_credit_ = false;
@@ -248,26 +256,43 @@ void receive_buffers::take_home(block& returned) noexcept {
   free_if_done(account);
 }
 
-void receive_buffers::put_into_ring(std::uint32_t index) noexcept {
-  std::uint64_t& word = kernel_owns_[index / 64];
+std::optional<std::uint32_t> receive_buffers::pick() noexcept {
+  if (free_.empty()) return std::nullopt;
+  const std::uint32_t index = free_.back();
+  free_.pop_back();
+  return index;
+}
+
+void receive_buffers::mark_free(std::uint32_t index) noexcept {
+  std::uint64_t& word = is_free_[index / 64];
   const std::uint64_t bit = std::uint64_t{1} << (index % 64);
   SLUICE_ASSERT_WORD((word & bit) == 0, "B1: a receive buffer was returned twice", index);
   word |= bit;
-  ++in_ring_count_;
-  if (ring_ == nullptr) return;  // retired: there is no ring to return to
-  ::io_uring_buf_ring_add(buffer_ring_, address_of(index), buffer_bytes_,
-                          static_cast<unsigned short>(index), ::io_uring_buf_ring_mask(count_),
-                          static_cast<int>(unpublished_count_));
-  ++unpublished_count_;
+  ++free_count_;
+  put_back(index);
 }
 
-void receive_buffers::take_from_ring(std::uint32_t index) noexcept {
+// Named by a completion: the kernel has it no more.
+void receive_buffers::mark_taken(std::uint32_t index) noexcept {
   SLUICE_ASSERT_WORD(index < count_, "B2: a completion named a buffer that does not exist", index);
-  std::uint64_t& word = kernel_owns_[index / 64];
+  std::uint64_t& word = is_free_[index / 64];
   const std::uint64_t bit = std::uint64_t{1} << (index % 64);
   SLUICE_ASSERT_WORD((word & bit) != 0, "B1: a lent receive buffer was given out again", index);
   word &= ~bit;
-  --in_ring_count_;
+  --free_count_;
+  if (buffer_ring_ != nullptr) --shown_count_;
+}
+
+void receive_buffers::show_to_kernel() noexcept {
+  if (ring_ == nullptr) return;
+  int added = 0;
+  for (; shown_count_ < window_ && !free_.empty(); ++shown_count_, ++added) {
+    const std::uint16_t index = free_.back();
+    free_.pop_back();
+    ::io_uring_buf_ring_add(buffer_ring_, address_of(index), buffer_bytes_, index,
+                            ::io_uring_buf_ring_mask(count_), added);
+  }
+  if (added != 0) ::io_uring_buf_ring_advance(buffer_ring_, added);
 }
 
 void receive_buffers::enqueue_waiter(receive_account& account) noexcept {
@@ -277,6 +302,7 @@ void receive_buffers::enqueue_waiter(receive_account& account) noexcept {
 }
 
 void receive_buffers::wait_for_buffer(receive_account& account) noexcept {
+  if (!free_.empty()) window_ = std::min(window_ * 2, count_);  // A turn takes more than it shows.
   if (account.waits_for_buffer_) return;
   account.waits_for_buffer_ = true;
   ++waiting_count_;
@@ -301,16 +327,13 @@ void receive_buffers::collect() noexcept {
       returned = next;
     }
   }
-  if (unpublished_count_ != 0) {
-    ::io_uring_buf_ring_advance(buffer_ring_, static_cast<int>(unpublished_count_));
-    unpublished_count_ = 0;
-  }
+  show_to_kernel();
   if (first_waiter_ != nullptr) resume_waiters();
 }
 
 void receive_buffers::resume_waiters() noexcept {
   // As many as there are buffers: more would only meet ENOBUFS again.
-  for (std::uint32_t left = in_ring_count_; left > 0 && first_waiter_ != nullptr; --left) {
+  for (std::uint32_t left = free_count_; left > 0 && first_waiter_ != nullptr; --left) {
     receive_account& account = *first_waiter_;
     first_waiter_ = account.next_;
     if (first_waiter_ == nullptr) last_waiter_ = nullptr;
@@ -336,7 +359,7 @@ bool receive_buffers::arm_wake() noexcept {
 
 bool receive_buffers::has_work() const noexcept {
   if (waiting_count_ == 0) return false;
-  if (first_waiter_ != nullptr && in_ring_count_ != 0) return true;
+  if (first_waiter_ != nullptr && free_count_ != 0) return true;
   // Relaxed: a hint; the collection orders.
   return is_block(returns_.load(base::relaxed));
 }

@@ -1,14 +1,17 @@
-// receive_buffers: the provided buffers of one ring, lent to slices and given back by them.
+// receive_buffers: the receive buffers of one driver, lent to slices and given back by them.
 //
-// Received bytes leave as sluice::bytes that lie in the ring's own buffer. The last holder, on
+// Received bytes leave as sluice::bytes that lie in the driver's own buffer. The last holder, on
 // whatever thread, sends the buffer home: directly on the owner thread, else over a lock-free stack
 // that the owner empties. Each stream has an account: what its slices hold is charged to it, and a
 // stream over its limit stops its own socket until slices come home. Beyond lent_count_max buffers
 // a stream, and when fewer than a quarter of the ring's buffers are left, bytes are copied out and
 // the buffer goes back at once (the copy is charged too): no set of slow consumers can take the
-// ring. Who: the owner thread, but for the release of slices. Progress of a release: lock-free.
-// Rules
-//   B1  A buffer is the kernel's (bit set) or lent (bit clear); each change is checked, always on.
+// ring. Free buffers are used last in, first out, so that a small load stays in the cache: an
+// io_uring is shown `window` of them at a time (it uses them in a circle), more when it ran short;
+// other drivers pick() one by one. Who: the owner thread, but for the release of slices. Progress
+// of a release: lock-free. Rules
+//   B1  A buffer is free (bit set: on the stack, shown to the kernel, or picked) or lent (bit
+//       clear); each change is checked, always on.
 //   B2  Only a completion with F_BUFFER names a buffer (completion::has_buffer).
 //   B3  The return stack's word: null, wanted, closed, or the newest returned block. Who pushes
 //       onto `wanted` clears it, and it alone wakes the owner. Closed blocks count down to the end.
@@ -19,6 +22,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include <sluice/bytes.hpp>
@@ -79,11 +84,23 @@ class receive_account {
 
 class receive_buffers {
  public:
-  /// Maps and registers `count` (a power of two) buffers as group 0 of `ring`; the calling thread
-  /// is the owner. `waker` is woken when a wanted buffer came home from another thread.
-  [[nodiscard]] static result<receive_buffers*> create(::io_uring& ring, std::uint32_t count,
+  static constexpr std::uint16_t group = 0;
+
+  /// Maps `count` (a power of two) buffers and registers them as `group` of `ring`, if there is
+  /// one; the calling thread is the owner. `waker` is woken when a wanted buffer came home from
+  /// another thread.
+  [[nodiscard]] static result<receive_buffers*> create(::io_uring* ring, std::uint32_t count,
                                                        std::uint32_t buffer_bytes,
                                                        sched::driver& waker);
+
+  /// Without a ring: a free buffer to receive into, to be named by a completion or put back.
+  [[nodiscard]] std::optional<std::uint32_t> pick() noexcept;
+  void put_back(std::uint32_t index) noexcept {
+    free_.push_back(static_cast<std::uint16_t>(index));
+  }
+  [[nodiscard]] std::span<std::byte> memory_of(std::uint32_t index) const noexcept {
+    return {address_of(index), buffer_bytes_};
+  }
 
   /// The driver lets go (B4). `kernel_is_done` false leaks the memory on purpose: an operation that
   /// was not reaped may still write to it.
@@ -117,8 +134,8 @@ class receive_buffers {
   [[nodiscard]] bool has_work() const noexcept;
   [[nodiscard]] std::uint32_t buffer_bytes() const noexcept { return buffer_bytes_; }
   [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
-  /// Buffers the kernel has; equal to count() when no slice is out.
-  [[nodiscard]] std::uint32_t in_ring_count() const noexcept { return in_ring_count_; }
+  /// Buffers that are not lent; equal to count() when no slice is out.
+  [[nodiscard]] std::uint32_t free_count() const noexcept { return free_count_; }
   [[nodiscard]] std::uint64_t copied_count() const noexcept { return copied_count_; }
 
  private:
@@ -134,8 +151,9 @@ class receive_buffers {
   void take_home(block& returned) noexcept;
   void enqueue_waiter(receive_account& account) noexcept;
   void count_down(std::int64_t amount) noexcept;
-  void put_into_ring(std::uint32_t index) noexcept;
-  void take_from_ring(std::uint32_t index) noexcept;
+  void mark_free(std::uint32_t index) noexcept;
+  void mark_taken(std::uint32_t index) noexcept;
+  void show_to_kernel() noexcept;
   void resume_waiters() noexcept;
   void free_if_done(receive_account& account) noexcept;
   [[nodiscard]] std::byte* address_of(std::uint32_t index) const noexcept {
@@ -151,16 +169,19 @@ class receive_buffers {
   ::io_uring_buf_ring* buffer_ring_ = nullptr;
   std::byte* memory_ = nullptr;
   std::size_t mapped_bytes_ = 0;
+  std::size_t ring_bytes_ = 0;  // before memory_, the ring's
   block* blocks_ = nullptr;
   base::atomic<const void*> owner_thread_{nullptr};
 
   // Written by the owner thread.
-  alignas(base::cache_line_bytes) std::uint32_t in_ring_count_ = 0;
-  std::uint32_t unpublished_count_ = 0;
+  alignas(base::cache_line_bytes) std::uint32_t free_count_ = 0;
+  std::uint32_t shown_count_ = 0;    // of the free ones, those that the kernel has
+  std::uint32_t window_;             // how many it is shown at a time
   std::uint32_t waiting_count_ = 0;  // accounts waiting for credit or for a buffer
   std::uint64_t copied_count_ = 0;
-  std::int64_t out_count_ = 0;              // blocks out, lent and copied
-  std::vector<std::uint64_t> kernel_owns_;  // B1, one bit a buffer
+  std::int64_t out_count_ = 0;          // blocks out, lent and copied
+  std::vector<std::uint64_t> is_free_;  // B1, one bit a buffer
+  std::vector<std::uint16_t> free_;     // those not shown to the kernel
   std::vector<std::unique_ptr<receive_account>> accounts_;
   receive_account* free_accounts_ = nullptr;
   receive_account* first_waiter_ = nullptr;

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "base/assert.hpp"
-#include "io/uring_driver.hpp"
 
 namespace sluice::inline v0::io {
 namespace {
@@ -57,8 +56,8 @@ struct stream::gathered {
   std::array<::iovec, slice_count_max> vectors{};
 };
 
-stream::stream(uring_driver& driver, stream_handler& handler) noexcept
-    : driver_(driver), handler_(handler), deadline_(driver, *this) {}
+stream::stream(driver& on, stream_handler& handler) noexcept
+    : driver_(on), handler_(handler), deadline_(on, *this) {}
 
 stream::~stream() { SLUICE_ASSERT(is_closed(), "S3: a stream was destroyed before it was closed"); }
 
@@ -154,15 +153,7 @@ void stream::arm_receive() {
   if (received_before_) {
     base::add_single_writer<std::uint64_t>(driver_.counters().rearms, 1);
   }
-  driver_.start(receive_, [this](::io_uring_sqe* entry) {
-    if (multishot_) {
-      ::io_uring_prep_recv_multishot(entry, socket_.get(), nullptr, 0, 0);
-    } else {
-      ::io_uring_prep_recv(entry, socket_.get(), nullptr, 0, 0);
-    }
-    entry->flags |= IOSQE_BUFFER_SELECT;
-    entry->buf_group = 0;
-  });
+  driver_.start(receive_, request::receive(socket_.get(), op_site::stream_receive, multishot_));
 }
 
 void stream::on_received(completion what) noexcept {
@@ -239,9 +230,8 @@ void stream::flush() noexcept {
   if (queue_.count() == 1) {
     const bytes& only = queue_.front();
     sending_bytes_ = static_cast<std::uint32_t>(std::min<std::size_t>(only.size(), INT32_MAX));
-    return driver_.start(send_, [&](::io_uring_sqe* entry) {
-      ::io_uring_prep_send(entry, socket_.get(), only.data(), sending_bytes_, flags);
-    });
+    return driver_.start(send_, request::send(socket_.get(), op_site::stream_send, only.data(),
+                                              sending_bytes_, flags));
   }
   if (gathered_ == nullptr) gathered_ = std::make_unique<gathered>();
   gathered& all = *gathered_;
@@ -252,9 +242,8 @@ void stream::flush() noexcept {
     total_bytes += all.vectors[index].iov_len;
   }
   sending_bytes_ = static_cast<std::uint32_t>(std::min<std::size_t>(total_bytes, INT32_MAX));
-  driver_.start(send_, [&](::io_uring_sqe* entry) {
-    ::io_uring_prep_sendmsg(entry, socket_.get(), &all.header, flags);
-  });
+  driver_.start(send_,
+                request::send_message(socket_.get(), op_site::stream_send, &all.header, flags));
 }
 
 void stream::on_sent(completion what) noexcept {
@@ -325,7 +314,7 @@ void stream::settle() noexcept {
     if (driver_.is_stopping()) return tear_down(close_reason::stopping, 0);
     return update_reading();
   }
-  if (receive_.in_flight() || send_.in_flight() || !deadline_.is_idle()) return;
+  if (receive_.in_flight() || send_.in_flight()) return;
   driver_.call_after_turn(finish_);
 }
 
@@ -337,6 +326,7 @@ void stream::finish() noexcept {
     const ::linger at_once{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
+  driver_.forget(socket_.get());
   socket_.reset();
   detach_.unlink();
   state_ = state::closed;
@@ -345,7 +335,7 @@ void stream::finish() noexcept {
 
 void stream::on_detach() noexcept { tear_down(close_reason::stopping, 0); }
 
-void stream::on_timeout_expired() noexcept {
+void stream::on_timeout() noexcept {
   if (state_ == state::flushing) {
     tear_down(close_reason::flush_timed_out, ETIMEDOUT);
   } else if (state_ == state::lingering) {
@@ -354,7 +344,5 @@ void stream::on_timeout_expired() noexcept {
     settle();
   }
 }
-
-void stream::on_timeout_idle() noexcept { settle(); }
 
 }  // namespace sluice::inline v0::io

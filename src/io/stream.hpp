@@ -1,4 +1,4 @@
-// stream: a connected stream socket (TCP, unix) on a ring: bytes in by a multishot receive, bytes
+// stream: a connected stream socket (TCP, unix) on a driver: bytes in by a multishot receive, bytes
 // out by one send in flight that takes everything queued.
 //
 // When: a connection's bytes. Not for datagrams. Who: the driver's owner thread; handlers are
@@ -28,6 +28,7 @@
 #include <sluice/result.hpp>
 
 #include "base/unique_fd.hpp"
+#include "io/driver.hpp"
 #include "io/operation.hpp"
 #include "io/receive_buffers.hpp"
 #include "io/timeout.hpp"
@@ -35,8 +36,6 @@
 #include "io/write_queue.hpp"
 
 namespace sluice::inline v0::io {
-
-class uring_driver;
 
 /// Why a stream ended.
 enum class close_reason : unsigned char {
@@ -95,7 +94,7 @@ class stream_handler {
 
 class stream final : private timeout::listener, private credit_listener {
  public:
-  stream(uring_driver& driver, stream_handler& handler) noexcept;
+  stream(driver& on, stream_handler& handler) noexcept;
   ~stream();
 
   /// Takes a connected socket and begins to read.
@@ -151,11 +150,10 @@ class stream final : private timeout::listener, private credit_listener {
   void settle() noexcept;
   void finish() noexcept;
   void on_detach() noexcept;
-  void on_timeout_expired() noexcept override;
-  void on_timeout_idle() noexcept override;
+  void on_timeout() noexcept override;
   void on_receive_credit() noexcept override;
 
-  uring_driver& driver_;
+  driver& driver_;
   stream_handler& handler_;
   base::unique_fd socket_;
   state state_ = state::idle;

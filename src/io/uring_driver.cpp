@@ -1,22 +1,17 @@
 #include "io/uring_driver.hpp"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "base/assert.hpp"
-#include "io/thread_token.hpp"
 
 namespace sluice::inline v0::io {
 namespace {
 
-// The wake word (U2).
-constexpr std::uint32_t wake_awake = 0;
-constexpr std::uint32_t wake_asleep = 1;
-constexpr std::uint32_t wake_woken = 2;
+constexpr std::uint64_t ignored_number = operation_table::number(0, 0, entry_kind::ignored);
+constexpr std::uint64_t signal_number = operation_table::number(1, 0, entry_kind::ignored);
 
 [[nodiscard]] ::__kernel_timespec timespec_of(base::nanoseconds_t span_ns) noexcept {
   ::__kernel_timespec spec{};
@@ -25,35 +20,78 @@ constexpr std::uint32_t wake_woken = 2;
   return spec;
 }
 
+void select_buffer(::io_uring_sqe& entry) noexcept {
+  entry.flags |= IOSQE_BUFFER_SELECT;
+  entry.buf_group = receive_buffers::group;
+}
+
+void fill(::io_uring_sqe& entry, const request& what) noexcept {
+  const auto message_flags = static_cast<int>(what.flags);
+  switch (what.kind) {
+    case request_kind::accept:
+      if (what.is_multishot) {
+        ::io_uring_prep_multishot_accept(&entry, what.fd, nullptr, nullptr, message_flags);
+      } else {
+        ::io_uring_prep_accept(&entry, what.fd, nullptr, nullptr, message_flags);
+      }
+      return;
+    case request_kind::connect:
+      ::io_uring_prep_connect(&entry, what.fd, static_cast<::sockaddr*>(what.memory), what.size);
+      return;
+    case request_kind::receive:
+      if (what.is_multishot) {
+        ::io_uring_prep_recv_multishot(&entry, what.fd, nullptr, 0, 0);
+      } else {
+        ::io_uring_prep_recv(&entry, what.fd, nullptr, 0, 0);
+      }
+      select_buffer(entry);
+      return;
+    case request_kind::send:
+      ::io_uring_prep_send(&entry, what.fd, what.memory, what.size, message_flags);
+      return;
+    case request_kind::send_message:
+      ::io_uring_prep_sendmsg(&entry, what.fd, static_cast<::msghdr*>(what.memory), what.flags);
+      return;
+    case request_kind::receive_datagram:
+      ::io_uring_prep_recvmsg_multishot(&entry, what.fd, static_cast<::msghdr*>(what.memory),
+                                        what.flags);
+      select_buffer(entry);
+      return;
+    case request_kind::poll: ::io_uring_prep_poll_add(&entry, what.fd, what.flags); return;
+    case request_kind::read:
+      ::io_uring_prep_read(&entry, what.fd, what.memory, what.size,
+                           static_cast<std::uint64_t>(what.offset));
+      return;
+    case request_kind::write:
+      ::io_uring_prep_write(&entry, what.fd, what.memory, what.size,
+                            static_cast<std::uint64_t>(what.offset));
+      return;
+  }
+}
+
 }  // namespace
 
 uring_driver::uring_driver(const uring_options& options) noexcept
-    : options_(options), wake_word_(wake_awake) {}
+    : driver(options.common), sq_entries_(options.sq_entries), cq_entries_(options.cq_entries) {}
 
 uring_driver::~uring_driver() {
-  SLUICE_ASSERT(life_ != life::attached, "U3: a driver was destroyed without detach()");
-  if (life_ == life::created && flags_accepted_ != 0) ::io_uring_queue_exit(&ring_);
+  if (flags_accepted_ != 0) ::io_uring_queue_exit(&ring_);  // never attached, or attach() failed
 }
 
 result<void> uring_driver::attach() {
-  SLUICE_ASSERT(life_ == life::created, "attach() is called once");
   if ((flags_accepted_ & IORING_SETUP_R_DISABLED) != 0) {
     // By the system call: liburing 2.3 declares io_uring_enable_rings without exporting it.
     const int failed = ::io_uring_register(static_cast<unsigned>(ring_.ring_fd),
                                            IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
-    if (failed != 0) {
-      return error_from_errno(-failed, "io_uring: enabling the ring");
-    }
+    if (failed != 0) return error_from_errno(-failed, "io_uring: enabling the ring");
   }
-  auto opened = receive_buffers::create(ring_, options_.buffer_count, options_.buffer_bytes, *this);
+  auto opened =
+      receive_buffers::create(&ring_, options_.buffer_count, options_.buffer_bytes, *this);
   if (!opened) return opened.error();
-  buffers_ = *opened;
   // A registered ring descriptor spares the kernel a look-up an enter; refusing it costs nothing.
   static_cast<void>(::io_uring_register_ring_fd(&ring_));
-  owner_thread_ = this_thread_token();
-  life_ = life::attached;
-  drained_.reserve(options_.cq_entries);
-  arm_wake_poll();
+  become_attached(**opened);
+  watch_signal();
   return {};
 }
 
@@ -63,112 +101,64 @@ bool uring_driver::needs_kernel() const noexcept {
 
 bool uring_driver::has_completions() const noexcept { return ::io_uring_cq_ready(&ring_) != 0; }
 
-bool uring_driver::has_local_work() const noexcept {
-  return !drained_.empty() || !after_turn_.is_empty() || !overflow_.empty();
-}
-
-bool uring_driver::has_ready() const noexcept {
-  if (life_ != life::attached) return false;
-  return has_completions() || needs_kernel() || !before_submission_.is_empty() ||
-         ::io_uring_sq_ready(&ring_) != 0 || has_local_work() || buffers_->has_work();
-}
-
-unsigned uring_driver::poll() noexcept {
-  assert_owner();
-  prepare_turn();
-  submit();
-  drain();
-  const unsigned handled = dispatch();
-  after_turn_.run_all();
-  return handled;
+bool uring_driver::has_exchange() const noexcept {
+  return has_completions() || needs_kernel() || ::io_uring_sq_ready(&ring_) != 0 ||
+         !overflow_.empty();
 }
 
 sched::park_outcome uring_driver::park(base::nanoseconds_t deadline_ns) noexcept {
-  assert_owner();
-  prepare_turn();
+  if (!prepare_to_sleep()) return sched::park_outcome::event;
   move_overflow();
-  if (has_local_work() || has_completions() || !buffers_->arm_wake()) {
-    return sched::park_outcome::event;
-  }
-  std::uint32_t word = wake_awake;
-  // [UD1] acq_rel: announces the sleep; a failure is a wake that came before, taken by the exchange
-  // below; pairs UD2.
-  if (!wake_word_.compare_exchange_strong(word, wake_asleep, base::acq_rel, base::acquire)) {
-    // [UD3] acq_rel: takes the wake and sees what the wakers did; pairs UD2.
-    wake_word_.exchange(wake_awake, base::acq_rel);
-    return sched::park_outcome::woken;
-  }
+  if (!overflow_.empty() || has_completions()) return sched::park_outcome::event;
+  const base::nanoseconds_t until_ns = earlier_deadline(deadline_ns);
+  if (!signal_.announce()) return sched::park_outcome::woken;
   int answer = 0;
-  if (deadline_ns == base::no_deadline) {
+  if (until_ns == base::no_deadline) {
     answer = ::io_uring_submit_and_wait(&ring_, 1);
   } else {
-    ::__kernel_timespec span = timespec_of(std::max<std::int64_t>(deadline_ns - base::now_ns(), 0));
+    ::__kernel_timespec span = timespec_of(std::max<std::int64_t>(until_ns - base::now_ns(), 0));
     ::io_uring_cqe* unused = nullptr;
     answer = ::io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &span, nullptr);
   }
-  base::add_single_writer<std::uint64_t>(counters_.enters, 1);
-  if (answer > 0) {
-    base::add_single_writer<std::uint64_t>(counters_.submissions,
-                                           static_cast<std::uint64_t>(answer));
-  }
-  // [UD4] acq_rel: ends the sleep and takes a wake that came meanwhile; pairs UD2.
-  if (wake_word_.exchange(wake_awake, base::acq_rel) == wake_woken) {
-    return sched::park_outcome::woken;
-  }
-  if (answer == -ETIME && !has_completions() && !needs_kernel()) {
+  count(counters().enters);
+  if (answer > 0) count(counters().submissions, static_cast<std::uint64_t>(answer));
+  if (signal_.end()) return sched::park_outcome::woken;
+  if (answer == -ETIME && until_ns == deadline_ns && !has_completions() && !needs_kernel()) {
     return sched::park_outcome::timed_out;
   }
   return sched::park_outcome::event;  // also EINTR, EAGAIN, EBUSY: the caller polls and looks again
 }
 
-void uring_driver::wake() noexcept {
-  // [UD2] acq_rel: publishes what the waker did; pairs UD1, UD3, UD4. Always a read-modify-write: a
-  // plain load that skips would lose the wake.
-  if (wake_word_.exchange(wake_woken, base::acq_rel) != wake_asleep) return;
-  const std::uint64_t one = 1;
-  // Relaxed: a counter.
-  counters_.wake_writes.fetch_add(1, base::relaxed);
-  while (::write(wake_fd_.get(), &one, sizeof one) < 0 && errno == EINTR) {
-  }
+void uring_driver::begin(std::uint64_t number, const request& what) noexcept {
+  ::io_uring_sqe* entry = next_entry();
+  fill(*entry, what);
+  entry->user_data = number;
 }
 
-void uring_driver::detach() noexcept {
-  assert_owner();
-  stopping_ = true;
-  at_detach_.run_all();
-  const base::nanoseconds_t bound_ns = base::now_ns() + options_.reap_bound_ns;
-  for (;;) {
-    // Before each round: operations started by callbacks complete as cancelled (U4), but those that
-    // were on their way to the kernel may have missed the sweep.
-    move_overflow();
-    if (table_.in_flight_count() != 0) {
-      if (::io_uring_sqe* entry = ::io_uring_get_sqe(&ring_); entry != nullptr) {
-        ::io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-        entry->user_data = operation_table::number(0, 0, entry_kind::ignored);
-      }
-      ::__kernel_timespec span = timespec_of(10'000'000);
-      ::io_uring_cqe* unused = nullptr;
-      static_cast<void>(::io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &span, nullptr));
-    }
-    drain();
-    dispatch();
-    after_turn_.run_all();
-    const bool done = table_.in_flight_count() == 0 && !has_local_work();
-    if (done || base::now_ns() >= bound_ns) break;
+void uring_driver::ask_to_end(std::uint64_t number) noexcept {
+  ::io_uring_sqe* entry = next_entry();
+  ::io_uring_prep_cancel64(entry, number, 0);
+  entry->flags |= static_cast<std::uint8_t>(sqe_skip_success);
+  entry->user_data = ignored_number;
+}
+
+void uring_driver::end_all() noexcept {
+  // Operations started by callbacks complete as cancelled (D4), but those that were on their way to
+  // the kernel may have missed the last sweep.
+  move_overflow();
+  if (::io_uring_sqe* entry = ::io_uring_get_sqe(&ring_); entry != nullptr) {
+    ::io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+    entry->user_data = ignored_number;
   }
-  const std::uint32_t left = table_.in_flight_count();
-  base::add_single_writer<std::uint64_t>(counters_.abandoned, left);
-  buffers_->retire(left == 0);
-  buffers_ = nullptr;
+  ::__kernel_timespec span = timespec_of(10'000'000);
+  ::io_uring_cqe* unused = nullptr;
+  static_cast<void>(::io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &span, nullptr));
+  drain();
+}
+
+void uring_driver::close() noexcept {
   ::io_uring_queue_exit(&ring_);
-  life_ = life::detached;
-}
-
-void uring_driver::cancel(operation& op) noexcept {
-  if (!op.in_flight() || op.cancel_asked_) return;
-  op.cancel_asked_ = true;
-  const std::uint64_t number = op.user_data_;
-  start_ignored([&](::io_uring_sqe* entry) { ::io_uring_prep_cancel64(entry, number, 0); });
+  flags_accepted_ = 0;
 }
 
 ::io_uring_sqe* uring_driver::next_entry() noexcept {
@@ -180,31 +170,21 @@ void uring_driver::cancel(operation& op) noexcept {
   return &overflow_.emplace_back();  // U1
 }
 
-void uring_driver::complete_as_cancelled(std::uint64_t number) {
-  drained_.push_back({number, completion{-ECANCELED, 0}});
-}
-
-void uring_driver::prepare_turn() noexcept {
-  before_submission_.run_all();
-  buffers_->collect();
-}
-
-void uring_driver::submit() noexcept {
+void uring_driver::exchange() noexcept {
   move_overflow();
-  if (::io_uring_sq_ready(&ring_) == 0 && !needs_kernel()) return;
-  static_cast<void>(enter_once());
+  if (::io_uring_sq_ready(&ring_) != 0 || needs_kernel()) static_cast<void>(enter_once());
+  drain();
 }
 
 int uring_driver::enter_once() noexcept {
   if ((IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_CQ_OVERFLOW) != 0) {
-    base::add_single_writer<std::uint64_t>(counters_.overflows, 1);
+    count(counters().overflows);
     drain();  // makes room for what the kernel holds back
   }
   const int answer = ::io_uring_submit_and_get_events(&ring_);
-  base::add_single_writer<std::uint64_t>(counters_.enters, 1);
+  count(counters().enters);
   if (answer > 0) {
-    base::add_single_writer<std::uint64_t>(counters_.submissions,
-                                           static_cast<std::uint64_t>(answer));
+    count(counters().submissions, static_cast<std::uint64_t>(answer));
   } else if (answer == -EBUSY || answer == -EAGAIN) {
     drain();  // the kernel wants completions taken first; the entries stay queued for the next turn
   }
@@ -226,56 +206,31 @@ void uring_driver::move_overflow() noexcept {
 
 void uring_driver::drain() noexcept {
   unsigned head = 0;
-  unsigned count = 0;
+  unsigned taken = 0;
+  bool has_lost_signal = false;
   ::io_uring_cqe* entry = nullptr;
   io_uring_for_each_cqe(&ring_, head, entry) {
-    drained_.push_back({entry->user_data, completion{entry->res, entry->flags}});
-    ++count;
-  }
-  if (count == 0) return;
-  ::io_uring_cq_advance(&ring_, count);
-  base::add_single_writer<std::uint64_t>(counters_.completions, count);
-}
-
-unsigned uring_driver::dispatch() noexcept {
-  SLUICE_ASSERT(!dispatching_, "poll() was called from a completion's callback");
-  dispatching_ = true;
-  unsigned handled = 0;
-  // By index: a callback that fills the submission ring may drain more into the list.
-  for (std::size_t index = 0; index < drained_.size(); ++index) {
-    const drained next = drained_[index];
-    ++handled;
-    if (operation_table::kind_of(next.user_data) == entry_kind::ignored) continue;
-    operation* op = table_.find(next.user_data);
-    if (op == nullptr) {  // O3
-      base::add_single_writer<std::uint64_t>(counters_.late, 1);
-      if (next.what.has_buffer()) buffers_->recycle(next.what.buffer_index());
-      continue;
+    ++taken;
+    const completion what{entry->res, entry->flags};
+    if (operation_table::kind_of(entry->user_data) == entry_kind::operation) {
+      complete(entry->user_data, what);
+    } else if (entry->user_data == signal_number && what.is_final()) {
+      has_lost_signal = true;
     }
-    if (next.what.is_final()) table_.leave(*op);  // O4
-    op->on_completion_(*op, next.what);
   }
-  drained_.clear();
-  dispatching_ = false;
-  return handled;
+  if (taken == 0) return;
+  ::io_uring_cq_advance(&ring_, taken);
+  count(counters().completions, taken);
+  if (has_lost_signal && !is_stopping()) {
+    count(counters().rearms);
+    watch_signal();
+  }
 }
 
-void uring_driver::arm_wake_poll() noexcept {
-  start(wake_poll_, [this](::io_uring_sqe* entry) {
-    ::io_uring_prep_poll_multishot(entry, wake_fd_.get(), POLLIN);
-  });
-}
-
-void uring_driver::on_wake_poll(completion what) noexcept {
-  // The eventfd is never read: its poll reports each write, and a fresh poll reports a past one.
-  if (!what.is_final() || stopping_) return;
-  base::add_single_writer<std::uint64_t>(counters_.rearms, 1);
-  arm_wake_poll();
-}
-
-void uring_driver::assert_owner() const noexcept {
-  SLUICE_ASSERT(life_ == life::attached && owner_thread_ == this_thread_token(),
-                "a ring is touched by the thread that attached it, and by no other");
+void uring_driver::watch_signal() noexcept {
+  ::io_uring_sqe* entry = next_entry();
+  ::io_uring_prep_poll_multishot(entry, signal_.fd(), POLLIN);
+  entry->user_data = signal_number;
 }
 
 }  // namespace sluice::inline v0::io

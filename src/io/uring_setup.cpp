@@ -1,13 +1,11 @@
 // Making a ring: which flags are asked for, what is given up when the kernel refuses, and the words
 // for a host that forbids io_uring altogether.
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -123,9 +121,7 @@ constexpr unsigned teardown_wait_us = 5'000;
 
 [[nodiscard]] bool are_valid(const uring_options& options) {
   return options.sq_entries > 0 && options.cq_entries >= options.sq_entries &&
-         std::has_single_bit(options.buffer_count) && options.buffer_count <= 32768 &&
-         options.buffer_bytes >= 64 && options.buffer_bytes % 64 == 0 &&
-         options.buffer_bytes <= (1U << 30) && options.reap_bound_ns >= 0;
+         options.common.is_valid();
 }
 
 }  // namespace
@@ -134,8 +130,7 @@ result<std::unique_ptr<uring_driver>> uring_driver::create(const uring_options& 
   if (!are_valid(options)) return error{error_code::bad_argument, 0, "uring_options"};
   std::unique_ptr<uring_driver> self{new uring_driver(options)};
   self->flags_asked_ = flag_ladder.front();
-  self->wake_fd_.reset(::eventfd(0, EFD_CLOEXEC));
-  if (!self->wake_fd_.is_open()) return error_from_errno(errno, "eventfd");
+  if (auto opened = self->signal_.open(); !opened) return opened.error();
 
   int failed = -ENOMEM;
   for (unsigned divisor = 1; failed == -ENOMEM && divisor <= 16; divisor *= 4) {

@@ -8,8 +8,8 @@
 #include "actor/node_core.hpp"
 #include "actor/start_flow_scope.hpp"
 #include "base/clock.hpp"
+#include "io/driver.hpp"
 #include "io/socket_address.hpp"
-#include "io/uring_driver.hpp"
 
 namespace sluice::inline v0::net {
 
@@ -120,9 +120,9 @@ void tcp_connection::close_after_flush() noexcept {
   stream_->close_after_flush(base::now_ns() + patience.count());
 }
 
-io::uring_driver& tcp_connection::ring() const noexcept {
+io::driver& tcp_connection::ring() const noexcept {
   // I/O metas live on workers that own rings (core::spawn_meta), and no other driver has one.
-  return static_cast<io::uring_driver&>(state_->home->parking());
+  return static_cast<io::driver&>(state_->home->parking());
 }
 
 // ---- from the stream ----

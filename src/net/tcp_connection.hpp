@@ -85,7 +85,7 @@ class tcp_connection final : public meta_base, private io::stream_handler {
   void begin_drain();
   void close_after_flush() noexcept;
   void end_run_of_sends() noexcept { by_->end_run_of_sends(); }
-  [[nodiscard]] io::uring_driver& ring() const noexcept;
+  [[nodiscard]] io::driver& ring() const noexcept;
 
   connection_order order_;
   alias id_;

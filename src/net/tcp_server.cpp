@@ -10,7 +10,7 @@
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
-#include "io/uring_driver.hpp"
+#include "io/driver.hpp"
 #include "net/tcp_connection.hpp"
 #include "sched/scheduler.hpp"
 
@@ -80,7 +80,7 @@ void server::implementation::begin(server& self, core::meta_state& state) {
   by_ = static_cast<core::execution*>(state.home->context);
   id_ = self.self();
   // I/O metas live on workers that own rings (core::spawn_meta), and no other driver has one.
-  auto& ring = static_cast<io::uring_driver&>(state.home->parking());
+  auto& ring = static_cast<io::driver&>(state.home->parking());
   listener_.emplace(ring, static_cast<io::listener_handler&>(*this));
   if (auto opened = listener_->open(std::move(listening_)); !opened) {
     by_->node.write_log(core::log_level::error,
@@ -196,7 +196,7 @@ void server::implementation::on_listener_closed() noexcept {
     const std::string name = bound_.to_string();
     ::unlink(name.c_str() + std::string_view{"unix:"}.size());
   }
-  auto& ring = static_cast<io::uring_driver&>(state_->home->parking());
+  auto& ring = static_cast<io::driver&>(state_->home->parking());
   // The node gave up on it: nothing is handled any more.
   if (ring.is_stopping() && !state_->is_stopping) return;
   core::leave_start(*by_, *state_,  // *this may be gone now

@@ -35,8 +35,8 @@ result<std::unique_ptr<sched::driver>> make_ring(const node_options& options, st
   io::uring_options ring;
   ring.sq_entries = options.ring_entries;
   ring.cq_entries = options.ring_completions;
-  ring.buffer_count = options.ring_buffers;
-  ring.buffer_bytes = options.ring_buffer_bytes;
+  ring.common.buffer_count = options.ring_buffers;
+  ring.common.buffer_bytes = options.ring_buffer_bytes;
   auto made = io::uring_driver::create(ring);
   if (!made) {
     said = io::explain_unavailable(made.error());

@@ -13,7 +13,7 @@ using namespace io_test;
 namespace {
 
 struct acceptor : io::listener_handler {
-  explicit acceptor(io::uring_driver& driver) : listener(driver, *this) {}
+  explicit acceptor(io::driver& driver) : listener(driver, *this) {}
   void on_accept(base::unique_fd connection, const io::socket_address& peer) noexcept override {
     connections.push_back(std::move(connection));
     peers.push_back(peer.to_string());

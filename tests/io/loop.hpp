@@ -59,13 +59,13 @@ struct loop {
     run_until([] { return false; }, span_ms);
   }
 
-  std::unique_ptr<io::uring_driver> driver;
+  std::unique_ptr<io::driver> driver;
   bool detached = false;
 };
 
 /// A stream and everything its handler was told.
 struct peer_stream final : io::stream_handler {
-  explicit peer_stream(io::uring_driver& driver) : stream(driver, *this) {}
+  explicit peer_stream(io::driver& driver) : stream(driver, *this) {}
 
   void on_bytes(bytes data) noexcept override {
     ++slice_count;

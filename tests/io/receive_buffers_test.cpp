@@ -16,14 +16,14 @@ TEST_CASE("received bytes lie in the ring's buffer, which comes home with the la
   REQUIRE(send_all(ends.theirs.get(), "kept"));
   REQUIRE(ring.run_until([&] { return kept.has_value(); }));
   auto& buffers = ring.driver->buffers();
-  CHECK(buffers.in_ring_count() == buffers.count() - 1);
+  CHECK(buffers.free_count() == buffers.count() - 1);
   const bytes part = kept->slice(1, 2);
   const bytes copy = io::detach_copy(*kept);
   kept.reset();
-  CHECK(buffers.in_ring_count() == buffers.count() - 1);
+  CHECK(buffers.free_count() == buffers.count() - 1);
   CHECK(part.text() == "ep");
   { const bytes last = std::move(const_cast<bytes&>(part)); }
-  CHECK(buffers.in_ring_count() == buffers.count());
+  CHECK(buffers.free_count() == buffers.count());
   CHECK(copy.text() == "kept");
   peer.stream.abort();
   CHECK(ring.run_until([&] { return peer.is_closed(); }));
@@ -32,7 +32,7 @@ TEST_CASE("received bytes lie in the ring's buffer, which comes home with the la
 TEST_CASE("an end of input without a buffer recycles nothing") {
   // Buffer 0 is held by a slice while other streams end. Taking "buffer 0" from their
   // completions would give it out twice.
-  loop ring{{.buffer_count = 4}};
+  loop ring{{.common = {.buffer_count = 4}}};
   auto holder_ends = make_socketpair();
   peer_stream holder{*ring.driver};
   std::optional<bytes> kept;
@@ -49,11 +49,11 @@ TEST_CASE("an end of input without a buffer recycles nothing") {
     ::shutdown(ends.theirs.get(), SHUT_WR);
     REQUIRE(ring.run_until([&] { return other.is_closed(); }));
     CHECK(receive_all(ends.theirs.get()) == "B's bytes");
-    CHECK(ring.driver->buffers().in_ring_count() == 3);
+    CHECK(ring.driver->buffers().free_count() == 3);
   }
   CHECK(kept->text() == "A's bytes");
   kept.reset();
-  CHECK(ring.driver->buffers().in_ring_count() == 4);
+  CHECK(ring.driver->buffers().free_count() == 4);
   holder.stream.abort();
   CHECK(ring.run_until([&] { return holder.is_closed(); }));
 }
@@ -87,7 +87,7 @@ TEST_CASE("slices dropped by other threads while the driver detaches are all acc
     {
       auto ends = make_socketpair();
       std::unique_ptr<peer_stream> peer;
-      loop ring{{.buffer_count = 16, .buffer_bytes = 4096}};
+      loop ring{{.common = {.buffer_count = 16, .buffer_bytes = 4096}}};
       peer = std::make_unique<peer_stream>(*ring.driver);
       peer->react = [&](bytes data) { kept.push_back(std::move(data)); };
       // Out of credit with the fourth slice, so the first return wakes the driver.
@@ -115,7 +115,7 @@ TEST_CASE("slices dropped by other threads while the driver detaches are all acc
 }
 
 TEST_CASE("a stream out of credit goes on when another thread lets go, by one wake") {
-  loop ring{{.buffer_count = 4, .buffer_bytes = 1024}};
+  loop ring{{.common = {.buffer_count = 4, .buffer_bytes = 1024}}};
   auto ends = make_socketpair();
   peer_stream peer{*ring.driver};
   std::vector<bytes> kept;
@@ -152,11 +152,11 @@ TEST_CASE("a stream out of credit goes on when another thread lets go, by one wa
   kept.clear();
   peer.stream.abort();
   CHECK(ring.run_until([&] { return peer.is_closed(); }));
-  CHECK(ring.driver->buffers().in_ring_count() == 4);
+  CHECK(ring.driver->buffers().free_count() == 4);
 }
 
 TEST_CASE("a slow consumer stops its own socket and no other") {
-  loop ring{{.buffer_count = 8, .buffer_bytes = 1024}};
+  loop ring{{.common = {.buffer_count = 8, .buffer_bytes = 1024}}};
   auto slow_ends = make_tcp_pair();
   auto quick_ends = make_tcp_pair();
   std::vector<bytes> hoard;
@@ -197,5 +197,5 @@ TEST_CASE("a slow consumer stops its own socket and no other") {
   flooder.join();
   slow.stream.abort();
   CHECK(ring.run_until([&] { return slow.is_closed(); }));
-  CHECK(ring.driver->buffers().in_ring_count() == 8);
+  CHECK(ring.driver->buffers().free_count() == 8);
 }
