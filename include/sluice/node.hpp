@@ -42,6 +42,10 @@ struct node_options {
   std::uint32_t processes_max = 16u << 20;  ///< processes and metas alive at once
   std::uint32_t activation_messages_max = 512;
   std::chrono::microseconds activation_time_max{500};
+  /// How long a thread with nothing to do looks for work before it sleeps: a lone request is then
+  /// answered without the kernel's wake-up. Threads that share a core with others of the node never
+  /// look.
+  std::chrono::microseconds idle_poll_max{60};
 
   // Per ring; see the start line for what was accepted.
   std::uint32_t ring_entries = 256;

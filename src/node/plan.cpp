@@ -17,6 +17,7 @@ namespace core {
 namespace {
 
 constexpr std::uint32_t schedulers_limit = 1024;
+constexpr std::chrono::microseconds idle_poll_limit = std::chrono::seconds{1};
 
 std::vector<int> cores_for(const node_options& options, const std::vector<int>& allowed,
                            std::size_t index, bool owns_ring) {
@@ -68,6 +69,16 @@ std::string pin_text(const std::vector<sched::worker_plan>& plans) {
   return text;
 }
 
+std::string idle_poll_text(const std::vector<sched::worker_plan>& plans) {
+  std::string text;
+  for (const auto& plan : plans) {
+    const std::string own = std::to_string(plan.idle_poll_us);
+    if (text.empty()) text = own;
+    if (text != own) return "mixed";
+  }
+  return text + " us";
+}
+
 }  // namespace
 
 result<std::vector<sched::worker_plan>> plan_workers(const node_options& options, node_core& core,
@@ -81,6 +92,9 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
   if (options.processes_max == 0) {
     return error{error_code::bad_argument, 0, "node_options: processes_max is 0"};
   }
+  if (options.idle_poll_max.count() < 0 || options.idle_poll_max > idle_poll_limit) {
+    return error{error_code::bad_argument, 0, "node_options: idle_poll_max"};
+  }
   const std::vector<int> allowed = base::allowed_cores();
   const std::uint32_t io_threads = options.io ? options.io_threads : 0;
   std::vector<sched::worker_plan> plans;
@@ -92,6 +106,7 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
     plan.thread_name = (plan.runs_processes ? "sluice-s" : "sluice-io") +
                        std::to_string(plan.runs_processes ? index : index - schedulers);
     plan.cores = cores_for(options, allowed, index, owns_ring);
+    plan.idle_poll_us = static_cast<std::uint32_t>(options.idle_poll_max.count());
     if (owns_ring) {
       auto ring = make_ring(options, ring_text);
       if (!ring) {
@@ -113,7 +128,7 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
          " (asked " + (options.schedulers == 0 ? "auto" : std::to_string(options.schedulers)) +
          "); io threads " + std::to_string(io_threads) +
          (options.io && io_threads == 0 ? " (a ring in every scheduler)" : "") + "; pins " +
-         pin_text(plans) + "; driver " + ring_text;
+         pin_text(plans) + "; idle poll " + idle_poll_text(plans) + "; driver " + ring_text;
   return plans;
 }
 
