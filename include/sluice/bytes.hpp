@@ -57,12 +57,15 @@ class bytes {
   }
 
   /// The part [offset, offset + count), sharing the block; cut to what is there.
-  [[nodiscard]] bytes slice(std::size_t offset, std::size_t count = npos) const noexcept {
+  [[nodiscard]] bytes slice(std::size_t offset, std::size_t count = npos) const& noexcept {
     bytes part{*this};
-    if (offset > size_) offset = size_;
-    part.data_ += offset;
-    part.size_ = count < size_ - offset ? count : size_ - offset;
+    part.cut(offset, count);
     return part;
+  }
+  /// The same of a slice that is given up: nothing is counted.
+  [[nodiscard]] bytes slice(std::size_t offset, std::size_t count = npos) && noexcept {
+    cut(offset, count);
+    return std::move(*this);
   }
 
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
@@ -72,6 +75,12 @@ class bytes {
       : owner_(owner), data_(data), size_(size) {}
 
  private:
+  void cut(std::size_t offset, std::size_t count) noexcept {
+    if (offset > size_) offset = size_;
+    data_ += offset;
+    size_ = count < size_ - offset ? count : size_ - offset;
+  }
+
   detail::bytes_owner* owner_ = nullptr;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;

@@ -4,6 +4,7 @@
 #include <sluice/actor.hpp>
 #include <sluice/bytes.hpp>
 #include <sluice/exit_reason.hpp>
+#include <sluice/framing.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/io.hpp>
 #include <sluice/message.hpp>

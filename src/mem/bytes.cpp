@@ -61,6 +61,11 @@ bytes_owner* make_owner(std::size_t data_bytes) {
 }
 
 }  // namespace
+
+bytes_owner::release_function pool_way_home(unsigned class_index) noexcept {
+  return ways_home[class_index];
+}
+
 }  // namespace detail
 
 bytes bytes::copy_of(std::span<const std::byte> data) {

@@ -23,6 +23,9 @@ struct bytes_owner {
   release_function on_last_release;
 };
 
+/// The release of an owner that stands at the front of a pool block of that class.
+[[nodiscard]] bytes_owner::release_function pool_way_home(unsigned class_index) noexcept;
+
 }  // namespace detail
 }  // namespace v0
 }  // namespace sluice

@@ -46,3 +46,14 @@ TEST_CASE("bytes: the last holder may be any thread") {
     other.join();
   }
 }
+
+TEST_CASE("bytes: a slice that is given up is cut in place") {
+  const leak_check check;
+  auto whole = sluice::bytes::copy_of("hello, world");
+  const std::byte* const start = whole.data();
+  const auto part = std::move(whole).slice(7, 3);
+  REQUIRE(part.text() == "wor");
+  REQUIRE(part.data() == start + 7);
+  REQUIRE(sluice::bytes::copy_of("abc").slice(1).text() == "bc");
+  REQUIRE(sluice::bytes::copy_of("abc").slice(4).empty());
+}
