@@ -1,131 +1,156 @@
 #include "arguments.hpp"
 
-#include <charconv>
 #include <string_view>
+
+#include "option_table.hpp"
 
 namespace gateway {
 
 namespace {
 
-constexpr std::uint32_t threads_max = 1024;
-constexpr std::uint32_t workers_max = 1u << 20;
-
-std::optional<std::uint32_t> number(std::string_view text, std::uint32_t largest) {
-  std::uint32_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size() || value > largest) return {};
-  return value;
-}
-
-// "127.0.0.1:7000", "[::1]:7000", "unix:/path".
-bool take_address(std::string_view text, arguments& into) {
-  if (text.substr(0, 5) == "unix:") {
-    into.host = text;
-    into.port = 0;
-    return text.size() > 5;
+const mode_entry& entry_of(mode_name mode) {
+  for (const mode_entry& each : all_modes()) {
+    if (each.mode == mode) return each;
   }
-  const std::size_t colon = text.rfind(':');
-  if (colon == text.npos || colon == 0) return false;
-  const std::string_view host = text.substr(0, colon);
-  const bool is_bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
-  if (!is_bracketed && host.find_first_of(":[]") != host.npos) return false;
-  const auto port = number(text.substr(colon + 1), UINT16_MAX);
-  if (!port) return false;
-  into.host = is_bracketed ? host.substr(1, host.size() - 2) : host;
-  into.port = static_cast<std::uint16_t>(*port);
-  return true;
+  return all_modes().front();
 }
 
-bool take_pin(std::string_view text, arguments& into) {
-  if (text == "none" || text == "cores") {
-    into.pin = text == "none" ? sluice::pinning::never : sluice::pinning::cores;
+/// One walk over the words.
+class walk {
+ public:
+  walk(int count, const char* const* words) : words_(words + 1, words + count) {}
+
+  [[nodiscard]] bool run() {
+    if (!words_.empty() && words_.front().substr(0, 1) != "-" && !take_mode()) return false;
+    while (at_ < words_.size()) {
+      const std::string_view word = words_[at_++];
+      if (word == "--help" || word == "-h") return into.wants_help = true;
+      if (word == "--version") return into.wants_version = true;
+      if (word == "--") return take_program() && is_complete();
+      if (!take_option(word)) return false;
+    }
+    return is_complete();
+  }
+
+  arguments into;
+  std::string complaint;
+
+ private:
+  bool complain(std::string what) {
+    complaint = std::move(what);
+    return false;
+  }
+  [[nodiscard]] std::string own_name() const { return std::string{name_of(into.mode)}; }
+
+  bool take_mode() {
+    for (const mode_entry& each : all_modes()) {
+      if (each.name != words_.front()) continue;
+      into.mode = each.mode;
+      at_ = 1;
+      return true;
+    }
+    return complain("unknown mode: " + std::string{words_.front()});
+  }
+
+  bool take_option(std::string_view word) {
+    std::optional<std::string_view> value;
+    std::string_view name = word;
+    if (const std::size_t equals = word.find('='); equals != word.npos) {
+      value = word.substr(equals + 1);
+      name = word.substr(0, equals);
+    }
+    const option* const found = find_option(name);
+    if (found == nullptr) {
+      return complain(own_name() + ": unknown argument: " + std::string{word});
+    }
+    if (!found->modes.contains(into.mode)) {
+      return complain(own_name() + " has no option " + std::string{name});
+    }
+    if (!value && at_ < words_.size()) value = words_[at_++];
+    if (!value) return complain(std::string{name} + " needs a value");
+    if (!found->take(*value, into)) {
+      return complain(std::string{name} + ": not understood: " + std::string{*value});
+    }
+    given_.push_back(found);
     return true;
   }
-  into.pin = sluice::pinning::list;
-  into.pin_list.clear();
-  while (true) {
-    const std::size_t comma = text.find(',');
-    const auto core = number(text.substr(0, comma), 1u << 16);
-    if (!core) return false;
-    into.pin_list.push_back(static_cast<int>(*core));
-    if (comma == text.npos) return true;
-    text.remove_prefix(comma + 1);
+
+  bool take_program() {
+    if (into.mode != mode_name::port_program) {
+      return complain(own_name() + ": unknown argument: --");
+    }
+    into.program.assign(words_.begin() + static_cast<std::ptrdiff_t>(at_), words_.end());
+    return true;
   }
-}
 
-bool take_number(std::string_view text, std::uint32_t smallest, std::uint32_t largest,
-                 std::uint32_t& into) {
-  const auto value = number(text, largest);
-  if (!value || *value < smallest) return false;
-  into = *value;
-  return true;
-}
+  bool is_complete() {
+    for (const option& each : all_options()) {
+      if (!each.is_required || !each.modes.contains(into.mode)) continue;
+      bool is_given = false;
+      for (const option* const one : given_) is_given = is_given || one == &each;
+      if (!is_given) return complain(own_name() + " needs " + std::string{each.name});
+    }
+    if (into.mode == mode_name::port_program && into.program.empty()) {
+      return complain("port needs -- and a program");
+    }
+    if (into.mode == mode_name::forward &&
+        (into.listen.over == transport::udp) != (into.target.over == transport::udp)) {
+      return complain("forward: --listen and --to: udp: on both sides, or on none");
+    }
+    return true;
+  }
 
-bool take(std::string_view name, std::string_view value, arguments& into) {
-  if (name == "--tcp") return take_address(value, into);
-  if (name == "--workers") return take_number(value, 1, workers_max, into.workers);
-  if (name == "--schedulers") return take_number(value, 1, threads_max, into.schedulers);
-  if (name == "--io-threads") return take_number(value, 0, threads_max, into.io_threads);
-  return take_pin(value, into);
-}
+  std::vector<std::string_view> words_;
+  std::size_t at_ = 0;
+  std::vector<const option*> given_;
+};
 
-bool is_known(std::string_view name) {
-  return name == "--tcp" || name == "--workers" || name == "--schedulers" ||
-         name == "--io-threads" || name == "--pin";
+constexpr std::size_t help_column = 28;
+
+// "  NAME VALUE      help, its further lines below its first".
+void add_entry(std::string& text, std::string head, std::string_view help) {
+  head.insert(0, "  ");
+  if (help.empty() || head.size() + 1 > help_column) {
+    text += head + "\n";
+    head.clear();
+  }
+  if (help.empty()) return;
+  head.resize(help_column, ' ');
+  text += head;
+  for (const char letter : help) {
+    text += letter;
+    if (letter == '\n') text.append(help_column, ' ');
+  }
+  text += "\n";
 }
 
 }  // namespace
 
 std::optional<arguments> parse(int count, const char* const* words, std::string& complaint) {
-  arguments into;
-  for (int i = 1; i < count; ++i) {
-    std::string_view name = words[i];
-    if (name == "--help" || name == "-h") {
-      into.wants_help = true;
-      return into;
-    }
-    if (name == "--version") {
-      into.wants_version = true;
-      return into;
-    }
-    std::optional<std::string_view> value;
-    if (const std::size_t equals = name.find('='); equals != name.npos) {
-      value = name.substr(equals + 1);
-      name = name.substr(0, equals);
-    }
-    if (!is_known(name)) {
-      complaint = "unknown argument: " + std::string{words[i]};
-      return {};
-    }
-    if (!value && i + 1 < count) value = words[++i];
-    if (!value) {
-      complaint = std::string{name} + " needs a value";
-      return {};
-    }
-    if (!take(name, *value, into)) {
-      complaint = std::string{name} + ": not understood: " + std::string{*value};
-      return {};
-    }
-  }
-  return into;
+  walk all{count, words};
+  if (all.run()) return std::move(all.into);
+  complaint = std::move(all.complaint);
+  return {};
 }
 
-const char* help_text() noexcept {
-  return "sluice-gateway: a TCP echo service whose bytes go through worker processes\n"
-         "\n"
-         "  --tcp HOST:PORT      where to listen (127.0.0.1:7000); [::1]:7000 for IPv6,\n"
-         "                       unix:/path for a unix socket, port 0 for any free one\n"
-         "  --workers N          worker processes; connection i goes to worker i mod N\n"
-         "                       (one a scheduler)\n"
-         "  --schedulers N       threads that run processes (one a core)\n"
-         "  --io-threads N       threads that own a ring each; 0 = every scheduler has one (0)\n"
-         "  --pin none|cores|LIST  pin no thread, each to a core of its own, or to the listed\n"
-         "                       cores: schedulers first, then io threads (cores)\n"
-         "  --help, --version\n"
-         "\n"
-         "SIGINT or SIGTERM: stop accepting, answer what was read, close, print a summary.\n"
-         "Exit status: 0 stopped in order, 1 could not start or stop, 2 arguments not "
-         "understood.\n";
+std::string_view name_of(mode_name mode) noexcept { return entry_of(mode).name; }
+
+std::string help_text(mode_name mode) {
+  const mode_entry& own = entry_of(mode);
+  std::string text = "sluice-gateway " + std::string{own.name} + " " + std::string{own.usage} +
+                     " [OPTION]...\n" + std::string{own.help} + "\n\n";
+  for (const option& each : all_options()) {
+    if (!each.modes.contains(mode)) continue;
+    add_entry(text, std::string{each.name} + " " + std::string{each.value}, each.help);
+  }
+  add_entry(text, "--help, --version", "");
+  text += "\nModes (the first argument; echo when there is none); MODE --help says more:\n";
+  for (const mode_entry& each : all_modes()) add_entry(text, std::string{each.name}, each.help);
+  text +=
+      "\nSIGINT or SIGTERM: stop accepting, hand on what was read, close, print a summary.\n"
+      "SIGUSR1: print a status line.\n"
+      "Exit status: 0 stopped in order, 1 could not start or stop, 2 arguments not understood.\n";
+  return text;
 }
 
 }  // namespace gateway

@@ -1,6 +1,7 @@
-// The gateway's command line.
+// The gateway's command line: a mode, and options, each of which belongs to some of the modes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,16 +9,37 @@
 
 #include <sluice/node.hpp>
 
+#include "location.hpp"
+
 namespace gateway {
 
+enum class mode_name : std::uint8_t {
+  echo,          ///< bytes go back where they came from, over TCP or a unix socket
+  unix_echo,     ///< the same, on a path
+  udp_echo,      ///< datagrams go back to their senders
+  forward,       ///< connections (or datagrams) are handed on to a target
+  port_program,  ///< each connection talks to a program of its own
+};
+
 struct arguments {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 7000;
+  mode_name mode = mode_name::echo;
+  location listen{transport::tcp, "127.0.0.1", 7000};
+  location target{};
+  std::vector<std::string> program{};
+
   std::uint32_t workers = 0;     ///< 0 = one a scheduler
   std::uint32_t schedulers = 0;  ///< 0 = one a core
   std::uint32_t io_threads = 0;
   sluice::pinning pin = sluice::pinning::cores;
-  std::vector<int> pin_list;
+  std::vector<int> pin_list{};
+  std::uint32_t ring_buffers = 0;       ///< 0 = the library's own number
+  std::uint32_t ring_buffer_bytes = 0;  ///< the same
+  std::uint32_t connections_max = 0;    ///< 0 = none of ours
+  std::chrono::seconds status_every{0};
+  std::chrono::seconds connect_time_max{5};
+  std::chrono::seconds idle_time_max{60};
+  std::uint32_t sessions_max = 65536;
+
   bool wants_help = false;
   bool wants_version = false;
 };
@@ -26,6 +48,8 @@ struct arguments {
 [[nodiscard]] std::optional<arguments> parse(int count, const char* const* words,
                                              std::string& complaint);
 
-[[nodiscard]] const char* help_text() noexcept;
+[[nodiscard]] std::string help_text(mode_name mode);
+/// "echo", "forward", …
+[[nodiscard]] std::string_view name_of(mode_name mode) noexcept;
 
 }  // namespace gateway
