@@ -11,49 +11,17 @@
 // left, connections are closed as they come.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include <sluice/meta.hpp>
 #include <sluice/tcp_messages.hpp>
+#include <sluice/tcp_options.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
 namespace tcp {
-
-/// What happens when a connection's write queue stands above its high mark.
-enum class write_policy : std::uint8_t {
-  pause_reading,  ///< read no more from this peer until the queue is below the low mark
-  drop,           ///< refuse further writes until it is below the high mark
-  close,          ///< end the connection
-};
-
-/// Of each connection that a server accepts.
-struct connection_options {
-  bool nodelay = true;
-  std::uint32_t write_bytes_high = 256 * 1024;
-  std::uint32_t write_bytes_low = 64 * 1024;
-  write_policy policy = write_policy::pause_reading;
-  /// Bytes read and not yet let go by their holders, before this socket is read no further.
-  std::uint32_t read_bytes_max = 256 * 1024;
-  /// Closing waits this long for queued bytes to be sent, draining as long for the worker.
-  std::chrono::milliseconds flush_time_max{5000};
-};
-
-/// Processes by pid; made from pids or from the handles of spawn_many.
-struct worker_list : std::vector<pid> {
-  using std::vector<pid>::vector;
-  worker_list(std::vector<pid> pids) noexcept : std::vector<pid>(std::move(pids)) {}
-  template <class A>
-  worker_list(const std::vector<handle<A>>& handles) {
-    reserve(handles.size());
-    for (const handle<A>& each : handles) push_back(each.id());
-  }
-};
 
 struct server_options {
   /// An IPv4 or IPv6 address, "localhost", "*", or "unix:/path". Names are not resolved.
@@ -64,7 +32,8 @@ struct server_options {
   int backlog = 4096;
   bool reuseport = false;
   /// Connection i goes to worker i mod n. Empty: to the process that spawned the server (the node
-  /// itself is none).
+  /// itself is none). A name is looked up when a connection is to be handed over and whoever had it
+  /// before has ended; while nobody has it, it is passed over.
   worker_list workers{};
   std::uint32_t connections_max = 0;  ///< accepting pauses at this many; 0 = no limit of ours
   /// The end of the server is the end of its connections: killed kills them, any other end drains

@@ -12,6 +12,7 @@
 #include "actor/node_core.hpp"
 #include "io/driver.hpp"
 #include "net/tcp_connection.hpp"
+#include "net/worker_finder.hpp"
 #include "sched/scheduler.hpp"
 
 namespace sluice::inline v0::tcp {
@@ -65,10 +66,10 @@ result<void> server::implementation::check_workers(core::execution& by,
     if (parent == nullptr || parent == by.node.root || parent->meta != nullptr) {
       return bad("tcp::server: no workers");
     }
-    options_.workers.push_back({by.node.id, state.parent_slot, state.parent_generation});
+    options_.workers.push_back(pid{by.node.id, state.parent_slot, state.parent_generation});
   }
-  for (const pid& worker : options_.workers) {
-    if (!worker.is_valid() || worker.node != by.node.id) return bad("tcp::server: workers");
+  for (const worker_name& worker : options_.workers) {
+    if (!net::can_be_worker(by.node, worker)) return bad("tcp::server: workers");
   }
   return {};
 }
@@ -79,6 +80,7 @@ void server::implementation::begin(server& self, core::meta_state& state) {
   state_ = &state;
   by_ = static_cast<core::execution*>(state.home->context);
   id_ = self.self();
+  plan_ = std::make_shared<const net::connection_plan>(options_.connection);
   // I/O metas live on workers that own rings (core::spawn_meta), and no other driver has one.
   auto& ring = static_cast<io::driver&>(state.home->parking());
   listener_.emplace(ring, static_cast<io::listener_handler&>(*this));
@@ -116,7 +118,7 @@ void server::implementation::on_accept(base::unique_fd socket,
 void server::implementation::adopt(base::unique_fd socket, const io::socket_address& peer) {
   const auto worker = next_worker();
   if (!worker) return;  // Nobody is left to serve it: closed.
-  const pid who = options_.workers[*worker];
+  const pid who = options_.workers[*worker].who;
   core::meta_order order;
   order.ring = ring_for(*worker);
   const std::uint32_t place = take_place();
@@ -125,8 +127,7 @@ void server::implementation::adopt(base::unique_fd socket, const io::socket_addr
       [this, who](const core::meta_order& filled) {
         return core::spawn_meta(*by_, filled, *by_->node.slots.find(who.slot), who.generation);
       },
-      net::connection_order{std::move(socket), peer.to_string(), who, id_, place,
-                            options_.connection});
+      net::connection_order{std::move(socket), peer.to_string(), who, id_, place, plan_});
   if (!made) return give_place(place);  // The worker ended this moment, or the node stops.
   places_[place].connection = made.value();
 }
@@ -137,12 +138,7 @@ std::optional<std::uint32_t> server::implementation::next_worker() noexcept {
   const std::uint64_t turn = accepted_count_++;
   for (std::uint32_t step = 0; step < count; ++step) {
     const auto index = static_cast<std::uint32_t>((turn + step) % count);
-    const pid& worker = options_.workers[index];
-    const core::slot* const place = by_->node.slots.find(worker.slot);
-    // Relaxed: link_child has the last word.
-    if (place != nullptr && place->generation.load(base::relaxed) == worker.generation) {
-      return index;
-    }
+    if (net::find_worker(by_->node, options_.workers[index]).is_valid()) return index;
   }
   return std::nullopt;
 }

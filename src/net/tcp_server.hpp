@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -26,6 +27,10 @@
 #include "base/unique_fd.hpp"
 #include "io/listener.hpp"
 #include "io/socket_address.hpp"
+
+namespace sluice::inline v0::net {
+struct connection_plan;
+}
 
 namespace sluice::inline v0::tcp {
 
@@ -66,6 +71,7 @@ struct server::implementation final : private io::listener_handler {
   void give_place(std::uint32_t place) noexcept;
 
   server_options options_;
+  std::shared_ptr<const net::connection_plan> plan_;  // of all its connections
   base::unique_fd listening_;  // from open() to begin()
   io::socket_address bound_;
   alias id_;

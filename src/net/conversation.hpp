@@ -1,0 +1,120 @@
+// conversation: what a TCP connection is for its worker, from connected to disconnected.
+//
+// The part that accepted connections and the client share: it owns the stream, tells the worker
+// what comes and writes what it is given. Not a meta: it is part of one, which owns it, passes its
+// mail on and hears of the end.
+// Who: the thread of the meta's driver; there is no other.
+//
+//             drain         close, drain over   worker ends   abort    stream closed
+//  serving    draining,     closing             closing       tearing  over
+//             probe
+//  draining   closing       closing             closing       tearing  over
+//  closing    -             -                   -             tearing  over
+//  closing and tearing are states of the stream; over tells the worker, then the owner.
+// Rules
+//   C1  connected is the first message to the worker, disconnected the last.
+//   C2  A send to the worker that is refused ends the connection: bytes do not vanish silently.
+//   C3  Draining: what was read before is answered before the close, because the probe takes its
+//       turn in the worker's mailbox; what is read after is thrown away.
+//   C4  A worker that has ended is told nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <sluice/pid.hpp>
+#include <sluice/tcp_options.hpp>
+
+#include "base/unique_fd.hpp"
+#include "io/stream.hpp"
+#include "io/timeout.hpp"
+#include "net/teller.hpp"
+
+namespace sluice::inline v0::core {
+struct envelope;
+struct slot;
+}  // namespace sluice::inline v0::core
+
+namespace sluice::inline v0::net {
+
+/// To the worker, who never sees it: close this connection when its turn has come (C3).
+struct drain_probe {
+  alias id;
+};
+void answer_drain_probe(core::slot& worker, core::envelope& carried);
+
+/// In the worker's activation: the close follows what the worker wrote before.
+void close_in_turn(core::slot& worker, alias id);
+
+/// The options of connections as the layers below want them; made once for all that share them.
+struct connection_plan {
+  explicit connection_plan(const tcp::connection_options& from);
+
+  tcp::connection_options asked;
+  io::stream_options stream;
+};
+
+[[nodiscard]] exit_reason exit_reason_of(io::close_reason reason);
+
+class conversation final : private io::stream_handler, private io::timeout::listener {
+ public:
+  class owner {
+   public:
+    /// Last, exactly once after begin(). The conversation may be destroyed in it.
+    virtual void on_conversation_over(io::close_reason why) noexcept = 0;
+
+   protected:
+    ~owner() = default;
+  };
+
+  conversation(core::meta_state& meta, owner& told, pid worker,
+               std::shared_ptr<const connection_plan> plan);
+
+  /// Takes a connected socket, tells the worker and begins to read.
+  void begin(base::unique_fd socket, std::string peer);
+
+  // Of the owner's mail.
+  io::write_outcome write(bytes data) { return stream_.write(std::move(data)); }
+  void shutdown_write() noexcept { stream_.shutdown_write(); }
+  void close_after_flush() noexcept;
+
+  /// Ends in order; the second time without waiting for the worker.
+  void drain() noexcept;
+  /// Nobody is left to tell: flushes and closes.
+  void on_worker_ended() noexcept;
+  /// Ends at once, by a reset.
+  void abort() noexcept { stream_.abort(); }
+
+  [[nodiscard]] bool has_worker() const noexcept { return !worker_has_ended_; }
+
+ private:
+  void on_bytes(bytes data) noexcept override;
+  void on_read_closed() noexcept override;
+  void on_writable() noexcept override;
+  void on_stream_closed(io::close_reason reason, std::uint64_t bytes_in,
+                        std::uint64_t bytes_out) noexcept override;
+  void on_timeout() noexcept override { close_after_flush(); }
+
+  template <class M>
+  void tell(M message) noexcept;
+  void on_refused(send_outcome why) noexcept;
+  [[nodiscard]] base::nanoseconds_t flush_deadline() const noexcept;
+
+  owner& owner_;
+  pid worker_;
+  alias id_;
+  bool is_draining_ = false;
+  bool worker_has_ended_ = false;
+  teller teller_;
+  io::stream stream_;
+  io::timeout drain_over_;
+  std::shared_ptr<const connection_plan> plan_;
+};
+
+}  // namespace sluice::inline v0::net
+
+namespace sluice::inline v0::core {
+template <>
+inline constexpr unhandled_function unhandled_action<net::drain_probe> = &net::answer_drain_probe;
+}
