@@ -1,12 +1,10 @@
 #include "load.hpp"
 
-#include <dirent.h>
-#include <time.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
+#include "cpu_time.hpp"
 #include "sockets.hpp"
 
 namespace sluice::bench {
@@ -15,34 +13,9 @@ namespace {
 constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint64_t errors_described_max = 5;
 
-std::uint64_t own_cpu_ns() {
-  timespec used{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return static_cast<std::uint64_t>(used.tv_sec) * second_ns +
-         static_cast<std::uint64_t>(used.tv_nsec);
-}
-
 double us(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1000.0; }
 
 }  // namespace
-
-std::uint64_t cpu_ns_of(int pid) {
-  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  DIR* directory = ::opendir(tasks.c_str());
-  if (directory == nullptr) return 0;
-  std::uint64_t sum = 0;
-  while (const dirent* entry = ::readdir(directory)) {
-    if (entry->d_name[0] == '.') continue;
-    const std::string path = tasks + "/" + entry->d_name + "/schedstat";
-    if (std::FILE* file = std::fopen(path.c_str(), "re")) {
-      unsigned long long ran = 0;
-      if (std::fscanf(file, "%llu", &ran) == 1) sum += ran;
-      std::fclose(file);
-    }
-  }
-  ::closedir(directory);
-  return sum;
-}
 
 session::session(const load_options& options, const std::vector<int>& descriptors,
                  std::uint64_t seed)

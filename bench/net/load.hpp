@@ -113,7 +113,4 @@ class session {
 // Runs the session to its end; false leaves a sentence in `problem`.
 [[nodiscard]] bool load_with_epoll(session& run, std::string& problem);
 
-// CPU time of all threads of a process that still live, from the scheduler's own nanosecond count.
-[[nodiscard]] std::uint64_t cpu_ns_of(int pid);
-
 }  // namespace sluice::bench

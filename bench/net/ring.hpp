@@ -1,7 +1,7 @@
 // One io_uring for one thread, with the flags that measured best for loopback echo: completions run
 // only inside our own enter (DEFER_TASKRUN), the kernel sets a flag in shared memory when some are
-// waiting (TASKRUN_FLAG), one thread submits (SINGLE_ISSUER). Used by the bare server and by the
-// load generator; independent of the library so that a mistake there cannot move the baseline.
+// waiting (TASKRUN_FLAG), one thread submits (SINGLE_ISSUER). Used by the bare servers; independent
+// of the library so that a mistake there cannot move the baseline.
 //
 // Rules: R1 open() runs on the thread that uses the ring. R2 a provided buffer is returned once, by
 // whoever holds its id. R3 get_sqe() may submit when the queue is full, so it is never called
@@ -77,7 +77,7 @@ class ring {
 };
 
 // user_data: what completed, and for which connection.
-enum class op : std::uint8_t { accept, receive, send, drain_send, signal, ignored };
+enum class op : std::uint8_t { accept, connect, receive, send, drain_send, signal, ignored };
 
 inline std::uint64_t pack(op kind, std::uint32_t slot) {
   return (static_cast<std::uint64_t>(kind) << 32) | slot;

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Shows that sluice-load finds what it shall find and that raw-echo keeps its promises.
+"""Shows that sluice-load finds what it shall find and that the bare servers keep their promises.
 
-    selftest.py SLUICE_LOAD RAW_ECHO
+    selftest.py SLUICE_LOAD RAW_ECHO RAW_FORWARD
 
 The generator runs against servers written here that lose, double, swap, flip, mix up or withhold
 bytes, and must fail; the bare servers are met by peers that half-close, that do not read, that
 reset. Exit code 0: all as promised.
 """
 import atexit
+import contextlib
 import os
 import selectors
 import signal
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 
-LOAD, RAW = sys.argv[1], sys.argv[2]
+LOAD, ECHO, FORWARD = sys.argv[1:4]
 failures = []
 
 
@@ -147,21 +148,22 @@ def check_generator():
     check(float(figures["p99_us"]) > 150_000,
           "an open loop charges a stall to every message that was due in it", str(figures))
 
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        unused = probe.getsockname()[1]
-    for to in (f"127.0.0.1:{unused}", "nonsense", "127.0.0.1:99999", "192.0.2.1:7"):
+    for to in (f"127.0.0.1:{unused_port()}", "nonsense", "127.0.0.1:99999", "192.0.2.1:7"):
         done = load(0, "--seconds", "0.1", to=to)
         check(done.returncode == 2 and done.stderr.strip() != "",
               f"{to} is refused with a reason", f"{done.returncode} {done.stderr}")
 
 
-class Raw:
-    def __init__(self, driver, *words):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
+class Bare:
+    """One of the bare servers, by its command; the options name the port."""
+
+    def __init__(self, *command):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.process = subprocess.Popen(
-            [RAW, "--driver", driver, "--listen", f"127.0.0.1:{self.port}", *words],
-            stdout=subprocess.PIPE, text=True)
+        self.address = f"127.0.0.1:{self.port}"
+        self.process = subprocess.Popen([*command, "--listen", self.address],
+                                        stdout=subprocess.PIPE, text=True)
         atexit.register(self.process.kill)  # a check that raises leaves nothing behind
         self.process.stdout.readline()
 
@@ -171,6 +173,13 @@ class Raw:
     def rss_kib(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def open_sockets(self):
+        count = 0
+        for entry in os.scandir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed since
+                count += os.readlink(entry.path).startswith("socket:")
+        return count
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -213,8 +222,9 @@ def fill_until_blocked(peer, limit):
     return sent
 
 
-def check_raw(driver):
-    raw = Raw(driver)
+def check_relay(driver, start):
+    """`start(*words)` starts the server: an echo, or a forwarder in front of one."""
+    raw = start()
     data = os.urandom(30_000_000)
     check(echo_all(raw, data) == data,
           f"{driver}: 30 MB come back, then the end, after a half-close")
@@ -230,8 +240,8 @@ def check_raw(driver):
 
     silent = [raw.connect() for _ in range(20)]
     before = raw.rss_kib()
-    taken = [fill_until_blocked(peer, 64_000_000) for peer in silent[:4]]
-    check(max(taken) < 64_000_000, f"{driver}: a peer that does not read is not read for ever",
+    taken = [fill_until_blocked(peer, 128_000_000) for peer in silent[:4]]
+    check(max(taken) < 128_000_000, f"{driver}: a peer that does not read is not read for ever",
           str(taken))
     check(raw.rss_kib() - before < 16_384, f"{driver}: such peers do not grow memory",
           f"{raw.rss_kib() - before} KiB")
@@ -249,11 +259,13 @@ def check_raw(driver):
                 "--size", "3000", "--depth", "3")
     check(done.returncode == 0, f"{driver}: 200 connections under load are right",
           done.stderr + done.stdout)
+    check(settles(lambda: raw.open_sockets() == 1), f"{driver}: every connection is closed",
+          f"{raw.open_sockets()} sockets, one of them listens")
     code, line = raw.stop()
     check(code == 0 and line.startswith("cpu_s=") and "bytes_in=" in line,
           f"{driver}: stops with a summary", line)
 
-    tiny = Raw(driver, "--buffers", "2", "--buffer-size", "64")
+    tiny = start("--buffers", "2", "--buffer-size", "64")
     part = data[:300_000]
     check(echo_all(tiny, part) == part, f"{driver}: two buffers of 64 bytes are enough")
     done = load(tiny.port, "--connections", "30", "--seconds", "0.4", "--warmup", "0.1",
@@ -262,8 +274,61 @@ def check_raw(driver):
     tiny.stop()
 
 
+def settles(holds, deadline_s=5):
+    end = time.monotonic() + deadline_s
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+def check_forward_only(driver, *words):
+    """What an echo behind the forwarder cannot show."""
+    with socket.create_server(("127.0.0.1", 0)) as target:
+        raw = Bare(FORWARD, "--driver", driver, *words,
+                   "--to", f"127.0.0.1:{target.getsockname()[1]}")
+        client = raw.connect()
+        server, _ = target.accept()
+        server.settimeout(20)
+        server.sendall(b"first")
+        server.shutdown(socket.SHUT_WR)
+        got = client.recv(100)
+        while part := client.recv(100):
+            got += part
+        client.sendall(b"answer after the other end has ended")
+        answer = server.recv(100)
+        check((got, answer) == (b"first", b"answer after the other end has ended"),
+              f"{driver}: an end from the target is carried on, the other way stays open",
+              f"{got} {answer}")
+        client.close()
+        check(server.recv(100) == b"", f"{driver}: then the other end")
+        server.close()
+        refused = Bare(FORWARD, "--driver", driver, *words, "--to", f"127.0.0.1:{unused_port()}")
+        client = refused.connect()
+        try:
+            gone = client.recv(10)
+        except ConnectionResetError:
+            gone = b""
+        check(gone == b"", f"{driver}: no target, no connection")
+        check(refused.stop()[0] == 0 and raw.stop()[0] == 0, f"{driver}: and it stops")
+
+
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def check_relays():
+    for driver in ("uring", "epoll"):
+        check_relay(f"echo {driver}", lambda *words: Bare(ECHO, "--driver", driver, *words))
+    target = Bare(ECHO)
+    for words in (("uring",), ("epoll",), ("epoll", "--splice")):
+        check_relay(f"forward {' '.join(words)}",
+                    lambda *more: Bare(FORWARD, "--to", target.address, "--driver", *words, *more))
+        check_forward_only(*words)
+    target.stop()
+
+
 check_generator()
-for name in ("uring", "epoll"):
-    check_raw(name)
+check_relays()
 print(f"{len(failures)} failed")
 sys.exit(1 if failures else 0)

@@ -80,6 +80,7 @@ int listen_on(const address& where, std::string& problem) {
   }
   const int one = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  set_nodelay(fd);  // inherited by what it accepts
   if (::bind(fd, where.raw(), where.length) != 0) return fail_and_close(fd, "bind", problem);
   if (::listen(fd, 4096) != 0) return fail_and_close(fd, "listen", problem);
   return fd;
