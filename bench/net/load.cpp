@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "cpu_time.hpp"
 #include "sockets.hpp"
 
 namespace sluice::bench {
@@ -13,13 +12,11 @@ namespace {
 constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint64_t errors_described_max = 5;
 
-double us(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1000.0; }
-
 }  // namespace
 
 session::session(const load_options& options, const std::vector<int>& descriptors,
                  std::uint64_t seed)
-    : options_(options) {
+    : options_(options), window_(options.warmup_ns, options.window_ns, options.watch_pid) {
   connections_.reserve(descriptors.size());
   for (std::uint32_t index = 0; index < descriptors.size(); ++index) {
     connections_.emplace_back(descriptors[index], pattern(seed, index));
@@ -30,8 +27,7 @@ session::session(const load_options& options, const std::vector<int>& descriptor
 
 void session::start(std::uint64_t now) {
   start_ = last_progress_ = now;
-  from_ = now + options_.warmup_ns;
-  to_ = from_ + options_.window_ns;
+  window_.start(now);
   if (options_.rate > 0) return;
   for (std::uint32_t index = 0; index < connections_.size(); ++index) {
     connections_[index].granted = options_.depth;
@@ -41,33 +37,26 @@ void session::start(std::uint64_t now) {
 }
 
 bool session::advance(std::uint64_t now) {
-  if (!window_open_ && now >= from_) {
-    window_open_ = true;
-    watched_cpu_ns_ = options_.watch_pid != 0 ? cpu_ns_of(options_.watch_pid) : 0;
-    own_cpu_ns_ = own_cpu_ns();
-  }
+  window_.advance(now);
   if (options_.rate > 0) grant_due(now);
-  if (now < to_) return alive_ != 0;
-  if (!window_closed_) {
-    window_closed_ = true;
-    if (options_.watch_pid != 0) {
-      watched_cpu_ns_ = cpu_ns_of(options_.watch_pid) - watched_cpu_ns_;
-    }
-    own_cpu_ns_ = own_cpu_ns() - own_cpu_ns_;
+  if (now < window_.to()) return alive_ != 0;
+  if (!is_draining_) {
+    is_draining_ = true;
     last_progress_ = now;
   }
   if (outstanding_ == 0 || alive_ == 0) return false;
   stalled_ = now - last_progress_ > second_ns;
-  if (!stalled_ && now < to_ + drain_ns) return true;
+  if (!stalled_ && now < window_.to() + drain_ns) return true;
   account_unanswered(now);
   return false;
 }
 
 std::uint64_t session::until_next_due(std::uint64_t now) const {
   std::uint64_t next = now + second_ns / 10;
-  if (now < from_) next = std::min(next, from_);
-  if (now < to_) next = std::min(next, to_);
-  if (options_.rate > 0 && due_at(next_due_) < to_) next = std::min(next, due_at(next_due_));
+  if (now < window_.from()) next = std::min(next, window_.from());
+  if (now < window_.to()) next = std::min(next, window_.to());
+  if (options_.rate > 0 && due_at(next_due_) < window_.to())
+    next = std::min(next, due_at(next_due_));
   return next > now ? next - now : 0;
 }
 
@@ -77,7 +66,7 @@ std::uint64_t session::due_at(std::uint64_t message) const {
 }
 
 void session::grant_due(std::uint64_t now) {
-  const std::uint64_t until = std::min(now, to_ - 1);
+  const std::uint64_t until = std::min(now, window_.to() - 1);
   for (; due_at(next_due_) <= until; ++next_due_) {
     const auto index = static_cast<std::uint32_t>(next_due_ % connections_.size());
     load_connection& peer = connections_[index];
@@ -145,15 +134,15 @@ void session::on_received(std::uint32_t index, const char* from, std::size_t len
 void session::on_answered(load_connection& peer, std::uint32_t index, std::uint64_t now) {
   const std::uint64_t message = peer.answered++;
   --outstanding_;
-  if (now >= from_ && now < to_) ++answered_in_window_;
+  if (window_.contains(now)) window_.count_answer();
   if (options_.rate > 0) {
     const std::uint64_t due = due_at(message * connections_.size() + index);
-    if (due >= from_ && due < to_) latency_.record(now > due ? now - due : 0);
+    if (window_.contains(due)) window_.record_latency(now > due ? now - due : 0);
     return;
   }
   const std::uint64_t sent_at = peer.sent_at[message % options_.depth];
-  if (now >= from_ && now < to_) latency_.record(now > sent_at ? now - sent_at : 0);
-  if (now >= to_) return;
+  if (window_.contains(now)) window_.record_latency(now > sent_at ? now - sent_at : 0);
+  if (now >= window_.to()) return;
   ++peer.granted;
   ++outstanding_;
   mark_dirty(index);
@@ -181,7 +170,7 @@ void session::account_unanswered(std::uint64_t now) {
     unsent_ += peer.granted - sent;
     for (std::uint64_t j = peer.answered; options_.rate > 0 && j < peer.granted; ++j) {
       const std::uint64_t due = due_at(j * connections_.size() + index);
-      if (due >= from_) latency_.record(now - due);
+      if (due >= window_.from()) window_.record_latency(now - due);
     }
   }
 }
@@ -193,9 +182,6 @@ void session::note_error(std::uint32_t index, const std::string& what) {
 }
 
 int session::report() {
-  const double seconds = static_cast<double>(options_.window_ns) * 1e-9;
-  const double rate = static_cast<double>(answered_in_window_) / seconds;
-  const auto p = [this](double share) { return us(latency_.percentile(share)); };
   std::printf("%s loop, %u connections, %llu bytes, ", options_.rate > 0 ? "open" : "closed",
               static_cast<unsigned>(connections_.size()),
               static_cast<unsigned long long>(options_.size_bytes));
@@ -204,30 +190,17 @@ int session::report() {
   } else {
     std::printf("%llu in flight, ", static_cast<unsigned long long>(options_.depth));
   }
-  std::printf("%.1f s: %llu messages, p50 %.1f p90 %.1f p99 %.1f p99.9 %.1f max %.1f us", seconds,
-              static_cast<unsigned long long>(answered_in_window_), p(0.5), p(0.9), p(0.99),
-              p(0.999), us(latency_.max()));
+  std::printf("%.1f s: %llu messages, ", window_.seconds(),
+              static_cast<unsigned long long>(window_.answered()));
+  window_.print_percentiles();
   if (unsent_ + unanswered_ != 0) {
     std::printf(", %llu due but never sent, %llu sent but not answered in time",
                 static_cast<unsigned long long>(unsent_),
                 static_cast<unsigned long long>(unanswered_));
   }
   std::printf("\n");
-  if (answered_in_window_ != 0) {
-    const auto messages = static_cast<double>(answered_in_window_);
-    std::printf("load_cpu_ns=%.0f load_cpu_share=%.2f", static_cast<double>(own_cpu_ns_) / messages,
-                static_cast<double>(own_cpu_ns_) * 1e-9 / seconds);
-    if (options_.watch_pid != 0) {
-      std::printf(" server_cpu_ns=%.0f server_cpu_share=%.2f",
-                  static_cast<double>(watched_cpu_ns_) / messages,
-                  static_cast<double>(watched_cpu_ns_) * 1e-9 / seconds);
-    }
-    std::printf("\n");
-  }
-  std::printf("rate=%.0f MB_s=%.2f p50_us=%.1f p99_us=%.1f p999_us=%.1f max_us=%.1f errors=%llu\n",
-              rate, rate * static_cast<double>(options_.size_bytes) * 1e-6, p(0.5), p(0.99),
-              p(0.999), us(latency_.max()), static_cast<unsigned long long>(errors_));
-  return errors_ == 0 && answered_in_window_ != 0 ? 0 : 1;
+  window_.print_figures(options_.size_bytes, errors_);
+  return errors_ == 0 && window_.answered() != 0 ? 0 : 1;
 }
 
 }  // namespace sluice::bench

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "histogram.hpp"
+#include "measurement.hpp"
 #include "pattern.hpp"
 
 namespace sluice::bench {
@@ -93,21 +93,15 @@ class session {
   std::vector<std::uint32_t> dirty_;
   std::uint32_t alive_ = 0;
   std::uint64_t start_ = 0;
-  std::uint64_t from_ = 0;  // the window
-  std::uint64_t to_ = 0;
   std::uint64_t next_due_ = 0;     // open loop: the next message not yet granted
   std::uint64_t outstanding_ = 0;  // granted and not answered, on living connections
   std::uint64_t last_progress_ = 0;
-  bool window_open_ = false;
-  bool window_closed_ = false;
+  bool is_draining_ = false;  // the window is over (L4)
   bool stalled_ = false;
-  histogram latency_;
-  std::uint64_t answered_in_window_ = 0;
+  measurement window_;
   std::uint64_t unsent_ = 0;
   std::uint64_t unanswered_ = 0;
   std::uint64_t errors_ = 0;
-  std::uint64_t watched_cpu_ns_ = 0;
-  std::uint64_t own_cpu_ns_ = 0;
 };
 
 // Runs the session to its end; false leaves a sentence in `problem`.

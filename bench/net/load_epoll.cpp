@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 
+#include "event_wait.hpp"
 #include "load.hpp"
 #include "sockets.hpp"
 
@@ -72,22 +73,13 @@ class epoll_engine {
   }
 
   int wait() {
-    int count = ::epoll_wait(epoll_, events_.data(), events_a_turn, 0);
-    if (count != 0 || options_.spin) return count;
-    const std::uint64_t start = now_ns();
-    const std::uint64_t until_due = run_.until_next_due(start);
+    const std::uint64_t until_due = run_.until_next_due(now_ns());
     const std::uint64_t look = until_due < options_.poll_ns ? until_due : options_.poll_ns;
-    while (now_ns() - start < look) {
-      count = ::epoll_wait(epoll_, events_.data(), events_a_turn, 0);
-      if (count != 0) return count;
-    }
+    const int count = look_for_events(epoll_, events_, options_.spin ? 0 : look);
+    if (count != 0 || options_.spin) return count;
     const std::uint64_t early = options_.rate > 0 ? 2 * options_.poll_ns : 0;
     const std::uint64_t left = run_.until_next_due(now_ns());
-    if (left <= early) return 0;
-    timespec limit{};
-    limit.tv_sec = static_cast<time_t>((left - early) / 1'000'000'000);
-    limit.tv_nsec = static_cast<long>((left - early) % 1'000'000'000);
-    return ::epoll_pwait2(epoll_, events_.data(), events_a_turn, &limit, nullptr);
+    return left <= early ? 0 : sleep_for_events(epoll_, events_, left - early);
   }
 
   void send_dirty() {

@@ -59,6 +59,12 @@ bool ring::open(unsigned sq_entries, unsigned cq_entries, std::string& problem) 
   return true;
 }
 
+bool ring::register_file(int fd, std::string& problem) {
+  const int code = io_uring_register_files(&ring_, &fd, 1);
+  if (code < 0) problem = std::string("registering a file: ") + std::strerror(-code);
+  return code >= 0;
+}
+
 io_uring_sqe* ring::get_sqe() {
   for (;;) {
     if (io_uring_sqe* entry = io_uring_get_sqe(&ring_)) return entry;

@@ -34,6 +34,10 @@ class ring {
   // old a kernel).
   [[nodiscard]] bool open(unsigned sq_entries, unsigned cq_entries, std::string& problem);
 
+  // The one descriptor of entries flagged IOSQE_FIXED_FILE, by index 0: spares its look-up an
+  // operation.
+  [[nodiscard]] bool register_file(int fd, std::string& problem);
+
   [[nodiscard]] io_uring_sqe* get_sqe();
   // Everything queued is handed to the kernel; what is ready to complete completes; never sleeps.
   void submit();

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Shows that sluice-load finds what it shall find and that the bare servers keep their promises.
 
-    selftest.py SLUICE_LOAD RAW_ECHO RAW_FORWARD
+    selftest.py SLUICE_LOAD RAW_ECHO RAW_FORWARD RAW_UDP
 
 The generator runs against servers written here that lose, double, swap, flip, mix up or withhold
 bytes, and must fail; the bare servers are met by peers that half-close, that do not read, that
@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 
-LOAD, ECHO, FORWARD = sys.argv[1:4]
+LOAD, ECHO, FORWARD, UDP = sys.argv[1:5]
 failures = []
 
 
@@ -73,6 +73,44 @@ class WrongEcho:
         self.thread.join()
 
 
+class WrongUdpEcho:
+    """A UDP echo on a thread; `spoil(server, count so far, data)` returns the answers, a list.
+    What is put into `held` goes to the next peer that asks, before its own answers."""
+
+    def __init__(self, spoil):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(0.05)
+        self.port = self.socket.getsockname()[1]
+        self.spoil = spoil
+        self.held = None
+        self.stopping = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        count = 0
+        while not self.stopping:
+            try:
+                data, peer = self.socket.recvfrom(65536)
+            except TimeoutError:
+                continue
+            for answer in self.spoil(self, count, data):
+                self.socket.sendto(answer, peer)
+            count += 1
+        self.socket.close()
+
+    def hold(self, data):
+        """What was held before; keeps this instead."""
+        before, self.held = self.held, data
+        return [] if before is None else [before]
+
+    def stop(self):
+        self.stopping = True
+        self.thread.join()
+
+
 def load(port, *words, to=None):
     command = [LOAD, "--to", to or f"127.0.0.1:{port}", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -80,6 +118,10 @@ def load(port, *words, to=None):
 
 def last_line_figures(done):
     return dict(word.split("=") for word in done.stdout.strip().splitlines()[-1].split())
+
+
+def all_figures(done):
+    return dict(word.split("=", 1) for word in done.stdout.split() if "=" in word)
 
 
 def swapped(data):
@@ -152,6 +194,88 @@ def check_generator():
         done = load(0, "--seconds", "0.1", to=to)
         check(done.returncode == 2 and done.stderr.strip() != "",
               f"{to} is refused with a reason", f"{done.returncode} {done.stderr}")
+
+
+def check_datagram_generator():
+    """Loss, duplicates and order are told; wrong bytes are errors."""
+    told = {
+        "lost": lambda s, n, data: [data] if n % 50 else [],
+        "duplicated": lambda s, n, data: [data] if n % 50 else [data, data],
+        "reordered": lambda s, n, data: [data, *s.hold(None)] if n % 50 else s.hold(data),
+    }
+    for name, spoil in told.items():
+        server = WrongUdpEcho(spoil)
+        done = load(server.port, "--udp", "--connections", "1", "--depth", "4", "--count", "1000")
+        server.stop()
+        figures = all_figures(done)
+        others = sum(int(figures[other]) for other in told if other != name)
+        check(done.returncode == 0 and int(figures[name]) == 20 and others == 0,
+              f"20 of 1000 datagrams {name} are told", done.stdout + done.stderr)
+    wrong = {
+        "a flipped bit": lambda s, n, data: [flipped(data) if n % 50 == 0 else data],
+        "a changed number": lambda s, n, data: [bytes([data[0] ^ 1]) + data[1:]
+                                                if n % 50 == 0 else data],
+        "a cut datagram": lambda s, n, data: [data[:-1] if n % 50 == 0 else data],
+        "a longer datagram": lambda s, n, data: [data + b"x" if n % 50 == 0 else data],
+        "another flow's datagram": lambda s, n, data: [data] if n % 50 > 1 else s.hold(data),
+    }
+    for name, spoil in wrong.items():
+        server = WrongUdpEcho(spoil)
+        done = load(server.port, "--udp", "--connections", "3", "--count", "1000")
+        server.stop()
+        check(done.returncode == 1 and int(last_line_figures(done)["errors"]) > 0,
+              f"{name} is an error", done.stdout + done.stderr)
+    done = load(unused_port(), "--udp", "--count", "100")
+    check(done.returncode == 1 and "refused" in done.stderr, "no UDP service is an error",
+          done.stdout + done.stderr)
+    first = []
+
+    def answer_late(server, count, data):
+        if count == 0:  # given up when the next one comes
+            first.append(data)
+            return []
+        return [first.pop(), data] if first else [data]
+
+    slow = WrongUdpEcho(answer_late)
+    done = load(slow.port, "--udp", "--connections", "1", "--count", "100")
+    slow.stop()
+    figures = all_figures(done)
+    check((figures["late"], figures["lost"]) == ("1", "0"), "a late datagram is late, not lost",
+          done.stdout)
+
+
+def check_churn_and_idle_generator():
+    faults = {
+        "a wrong byte": lambda s, n, at, data: flipped(data) if n % 50 == 49 else data,
+        "a close without an answer": lambda s, n, at, data: None if n % 50 == 49 else data,
+        "a byte too many": lambda s, n, at, data: data + b"x" if n % 50 == 49 else data,
+    }
+    for name, spoil in faults.items():
+        server = WrongEcho(spoil)
+        done = load(server.port, "--churn", "--connections", "3", "--seconds", "0.3",
+                    "--warmup", "0")
+        server.stop()
+        check(done.returncode == 1, f"churn: {name} is an error", done.stdout + done.stderr)
+    right = WrongEcho(lambda s, n, at, data: data)
+    done = load(right.port, "--churn", "--connections", "3", "--seconds", "0.3")
+    served = len(right.peers)
+    rate = float(last_line_figures(done)["rate"])
+    check(done.returncode == 0 and 0 < 0.3 * rate <= served,
+          "churn: a right server passes, and each message has a connection of its own",
+          f"{rate} {served} {done.stdout}")
+    done = load(right.port, "--idle", "--connections", "20", "--seconds", "0.1",
+                "--watch-pid", str(os.getpid()))
+    check(done.returncode == 0 and int(all_figures(done)["rss_after"]) > 0,
+          "idle: a right server passes", done.stdout + done.stderr)
+    right.stop()
+    wrong = WrongEcho(lambda s, n, at, data: flipped(data))
+    done = load(wrong.port, "--idle", "--connections", "2", "--watch-pid", str(os.getpid()))
+    wrong.stop()
+    check(done.returncode == 1, "idle: a wrong answer is an error", done.stdout)
+    for words in (("--udp", "--churn"), ("--idle",), ("--udp", "--size", "8"), ("--count", "5")):
+        done = load(1, *words)
+        check(done.returncode == 2 and done.stderr.strip() != "", f"{words} is refused",
+              done.stderr)
 
 
 class Bare:
@@ -328,7 +452,36 @@ def check_relays():
     target.stop()
 
 
+def check_raw_udp(driver):
+    raw = Bare(UDP, "--driver", driver, "--buffers", "8", "--batch", "8")
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.settimeout(20)
+    peer.connect(("127.0.0.1", raw.port))
+    for size in (1, 64, 1472, 2048):
+        data = os.urandom(size)
+        peer.send(data)
+        check(peer.recv(65536) == data, f"udp {driver}: {size} bytes come back")
+    peer.send(b"x" * 2049)
+    peer.send(b"")
+    check(peer.recv(65536) == b"",
+          f"udp {driver}: a longer one is dropped, an empty one is answered")
+    for words in (("--connections", "50"), ("--connections", "3", "--depth", "100")):
+        done = load(raw.port, "--udp", "--size", "1000", "--count", "20000", *words)
+        check(done.returncode == 0 and all_figures(done)["lost"] == "0" and
+              all_figures(done)["sent"] == "20000",
+              f"udp {driver}: nothing is lost with {' '.join(words)}", done.stdout + done.stderr)
+    raw.process.send_signal(signal.SIGTERM)
+    out, _ = raw.process.communicate(timeout=20)
+    check(raw.process.returncode == 0 and " truncated=1 " in out,
+          f"udp {driver}: stops with a summary", out)
+    peer.close()
+
+
 check_generator()
+check_datagram_generator()
+check_churn_and_idle_generator()
 check_relays()
+for name in ("uring", "mmsg", "plain"):
+    check_raw_udp(name)
 print(f"{len(failures)} failed")
 sys.exit(1 if failures else 0)

@@ -1,5 +1,6 @@
 // sluice-load: sends counted bytes to an echo service and measures what comes back. Options and
-// connections; the run itself is load.cpp (what) and load_epoll.cpp (how).
+// connections; the runs themselves are load.cpp (what) with load_epoll.cpp (how), udp_load.cpp,
+// churn_load.cpp and idle_load.cpp.
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -7,8 +8,11 @@
 #include <random>
 
 #include "arguments.hpp"
+#include "churn_load.hpp"
+#include "idle_load.hpp"
 #include "load.hpp"
 #include "sockets.hpp"
+#include "udp_load.hpp"
 
 namespace {
 
@@ -16,9 +20,14 @@ using namespace sluice::bench;
 
 constexpr const char* usage =
     "sluice-load --to HOST:PORT [options]\n"
-    "TCP load generator for an echo service; every byte that comes back is verified.\n"
+    "Load generator for an echo service; every byte that comes back is verified.\n"
+    "  --udp              datagrams: loss, duplicates and changes of order are told\n"
+    "  --count N          with --udp: ends after N datagrams, not after a time\n"
+    "  --churn            connect, one message, its answer, close, and again\n"
+    "  --idle             one message a connection, then nothing: memory and CPU time of\n"
+    "                     --watch-pid; --seconds is how long nothing happens\n"
     "  --to HOST:PORT     the service\n"
-    "  --connections C    default 50\n"
+    "  --connections C    default 50; UDP: flows; churn: at once\n"
     "  --size S           bytes a message, default 64\n"
     "  --depth D          closed loop: messages in flight a connection, default 1\n"
     "  --rate R           open loop: R messages a second over all connections; latency is "
@@ -53,6 +62,37 @@ bool connect_all(const address& to, std::uint32_t count, std::vector<int>& out,
   return true;
 }
 
+udp_options datagram_options(const load_options& options, arguments& line) {
+  udp_options udp;
+  udp.flows = options.connections;
+  udp.size_bytes = options.size_bytes;
+  udp.depth = options.depth;
+  udp.count = line.number<std::uint64_t>("--count", 0, 0, 1ull << 40);
+  udp.warmup_ns = options.warmup_ns;
+  udp.window_ns = options.window_ns;
+  udp.poll_ns = options.poll_ns;
+  udp.spin = options.spin;
+  udp.watch_pid = options.watch_pid;
+  return udp;
+}
+
+// What the modes do not share; empty when the options go together.
+std::string contradiction(const arguments& line, const load_options& options) {
+  if (line.has("--udp") + line.has("--churn") + line.has("--idle") > 1) {
+    return "--udp, --churn and --idle are three modes, not one";
+  }
+  const bool has_mode = line.has("--udp") || line.has("--churn") || line.has("--idle");
+  if (has_mode && line.has("--rate")) return "--rate is for the TCP mode";
+  if (line.has("--count") && !line.has("--udp")) return "--count is for --udp";
+  if (line.has("--idle") && options.watch_pid == 0) return "--idle needs --watch-pid";
+  if (line.has("--udp") &&
+      (options.size_bytes < udp_size_min || options.size_bytes > udp_size_max)) {
+    return "a datagram has from " + std::to_string(udp_size_min) + " to " +
+           std::to_string(udp_size_max) + " bytes";
+  }
+  return {};
+}
+
 load_options read_options(arguments& line) {
   load_options options;
   options.connections = line.number<std::uint32_t>("--connections", 50, 1, 1'000'000);
@@ -69,24 +109,37 @@ load_options read_options(arguments& line) {
   return options;
 }
 
+int load_connections(const load_options& options, const address& to, std::uint64_t seed,
+                     std::string& problem) {
+  std::vector<int> descriptors;
+  if (!connect_all(to, options.connections, descriptors, problem)) {
+    problem = "cannot connect: " + problem;
+    return 2;
+  }
+  session run(options, descriptors, seed);
+  return load_with_epoll(run, problem) ? run.report() : 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   arguments line(argc, argv,
                  {"--to", "--connections", "--size", "--depth", "--rate", "--seconds", "--warmup",
-                  "--pin", "--poll-us", "--watch-pid", "--seed"},
-                 {"--help", "--spin", "--allow-remote"});
+                  "--pin", "--poll-us", "--watch-pid", "--seed", "--count"},
+                 {"--help", "--spin", "--allow-remote", "--udp", "--churn", "--idle"});
   if (line.has("--help")) {
     std::fputs(usage, stdout);
     return 0;
   }
   const load_options options = read_options(line);
+  const udp_options udp = datagram_options(options, line);
   const int pin = line.number<int>("--pin", -1, 0, 1023);
   const std::uint64_t seed = line.number<std::uint64_t>("--seed", std::random_device{}(), 0, ~0ull);
   if (line.problem().empty() && !line.has("--to")) return fail("--to HOST:PORT is missing; --help");
   if (!line.problem().empty()) return fail(line.problem());
 
-  std::string problem;
+  std::string problem = contradiction(line, options);
+  if (!problem.empty()) return fail(problem);
   address to;
   if (!parse_address(line.text("--to"), to, problem)) return fail(problem);
   if (!to.is_loopback() && !line.has("--allow-remote")) {
@@ -96,14 +149,12 @@ int main(int argc, char** argv) {
   if (!allow_descriptors(options.connections + 32ull, problem)) return fail(problem);
   ::prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // due messages are sent on time, not 50 us late
 
-  std::vector<int> descriptors;
-  if (!connect_all(to, options.connections, descriptors, problem)) {
-    return fail("cannot connect to " + line.text("--to") + ": " + problem);
-  }
   std::printf("to=%s seed=%llu\n", line.text("--to").c_str(),
               static_cast<unsigned long long>(seed));
   std::fflush(stdout);
-  session run(options, descriptors, seed);
-  if (!load_with_epoll(run, problem)) return fail(problem);
-  return run.report();
+  const int code = line.has("--udp")     ? load_datagrams(udp, to, seed, problem)
+                   : line.has("--churn") ? load_with_churn(options, to, seed, problem)
+                   : line.has("--idle")  ? load_with_idle(options, to, seed, problem)
+                                         : load_connections(options, to, seed, problem);
+  return problem.empty() ? code : fail(line.text("--to") + ": " + problem);
 }

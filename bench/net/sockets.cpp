@@ -27,6 +27,17 @@ int fail_and_close(int fd, const char* what, std::string& problem) {
   return -1;
 }
 
+int datagram_socket(const address& where, std::string& problem) {
+  const int fd = ::socket(where.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) problem = failure("socket");
+  // The privileged form knows no system limit; where it is refused the limit is what there is.
+  const int bytes = 4 * 1024 * 1024;
+  for (const int option : {SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE}) {
+    ::setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof bytes);
+  }
+  return fd;
+}
+
 }  // namespace
 
 bool address::is_loopback() const {
@@ -105,6 +116,22 @@ int connect_to(const address& where, int timeout_ms, std::string& problem) {
   ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
   if (error != 0) {
     errno = error;
+    return fail_and_close(fd, "connect", problem);
+  }
+  return fd;
+}
+
+int bind_datagrams(const address& where, std::string& problem) {
+  const int fd = datagram_socket(where, problem);
+  if (fd >= 0 && ::bind(fd, where.raw(), where.length) != 0) {
+    return fail_and_close(fd, "bind", problem);
+  }
+  return fd;
+}
+
+int connect_datagrams(const address& where, std::string& problem) {
+  const int fd = datagram_socket(where, problem);
+  if (fd >= 0 && ::connect(fd, where.raw(), where.length) != 0) {
     return fail_and_close(fd, "connect", problem);
   }
   return fd;

@@ -25,6 +25,10 @@ struct address {
 [[nodiscard]] int listen_on(const address& where, std::string& problem);
 [[nodiscard]] int connect_to(const address& where, int timeout_ms, std::string& problem);
 
+// Datagram sockets, blocking, with room for a burst; bound or connected.
+[[nodiscard]] int bind_datagrams(const address& where, std::string& problem);
+[[nodiscard]] int connect_datagrams(const address& where, std::string& problem);
+
 void set_nodelay(int fd);
 
 // SIGINT, SIGTERM and SIGALRM as one readable descriptor, so that no loop can sleep through them.
