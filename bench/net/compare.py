@@ -1,187 +1,288 @@
 #!/usr/bin/env python3
-"""Compares echo servers on loopback: server on one CPU, sluice-load on another, rounds interleaved.
+"""Compares servers on loopback: server on one CPU, sluice-load on another, rounds interleaved.
+
+    compare.py [MODE] --build build/release [--server NAME=COMMAND]...
 
 Every round runs every server once in every cell, in rotating order, so that a noisy minute hits all
-of them. Each figure is the median over the rounds ("min" the smallest); ratios are to the better
-bare server of that cell, for each figure on its own. A server's CPU time is what the scheduler
-counted for all its threads within the measured window, read by the generator at the window's edges.
+of them. Figures are medians over the rounds ("min" the smallest); the ratios beside them are to the
+better bare server of that cell, for each figure on its own. A server's CPU time is what the
+scheduler counted for all its threads within the measured window, read by the generator at the
+window's edges. A cell is CONNECTIONSxSIZExDEPTH.
 
-    compare.py --build build/release                               # the two bare servers
-    compare.py --build build/release \\
-        --server 'gw=build/release/src/gateway/sluice-gateway --tcp {address} --pin 0'
-    compare.py ... --cells 1x64x1,50x64x1,1000x16384x1 --rounds 5 --seconds 2
+modes
+  tcp        echo; bare servers raw-echo on io_uring and on epoll
+  pipelined  the same with 16 in flight
+  lone       one connection, one message in flight; also against the bare servers that sleep at
+             once, and the CPU time of a second in which nothing happens
+  forward    proxies in front of one echo server, which shares the generator's CPU; bare servers
+             raw-forward; --haproxy and --nginx add those. {target} is the echo server's address
+  udp        datagram echo; bare servers raw-udp on io_uring and with recvmmsg, beside them the
+             plain recvfrom loop
+  churn      connect, one message, close; per connection
+  idle       10,000 connections after one message each: resident bytes and kernel memory a
+             connection, CPU time of a second at rest
 
-A cell is CONNECTIONSxSIZExDEPTH. {address} and {port} in a command are replaced; nothing else is.
-Only processes started here are ever stopped, each by its own handle.
+    compare.py forward --haproxy --nginx --rounds 9 \\
+        --server 'gateway=sluice-gateway forward --listen {address} --to {target}'
+    compare.py udp --server 'gateway=sluice-gateway udp {address}'
+
+{address} and {port} in a command are replaced; nothing else is. Only processes started here are
+ever stopped, each by its own handle.
 """
 import argparse
 import os
 import shlex
-import signal
-import socket
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
+from dataclasses import dataclass, field
 
-DEFAULT_CELLS = ",".join(
-    [f"{c}x{s}x1" for c in (1, 50, 1000) for s in (64, 1024, 16384)] + ["50x64x16"])
-FIGURES = ("rate", "p50_us", "p99_us", "server_cpu_ns")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from contenders import Contender, Haproxy, Nginx, answers_datagram, answers_stream, stop
 
 
-def wait_until_listening(process, port, deadline_s=10):
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError(f"server ended with code {process.returncode} before it listened")
+@dataclass(frozen=True)
+class Column:
+    """A figure of the table: its median, and its ratio to the better bare server's."""
+    key: str
+    title: str
+    better: callable = None  # min or max; None: no ratio
+    least: bool = False      # the smallest instead of the median
+    digits: int = 0
+
+
+RATE = Column("rate", "rate", max)
+P50 = Column("p50_us", "p50 us", None, digits=1)
+P99 = Column("p99_us", "p99 us", min, digits=1)
+CPU = Column("server_cpu_ns", "CPU ns", min)
+CPU_MIN = Column("server_cpu_ns", "min", min, least=True)
+SPEED = (RATE, P50, P99, CPU, CPU_MIN)
+REST = Column("idle_cpu_us", "us CPU a second at rest")
+
+
+@dataclass(frozen=True)
+class Mode:
+    cells: str
+    bare: tuple                    # (name, command after the program's path)
+    beside: tuple = ()             # further ones, not baselines; rates are also given against them
+    columns: tuple = SPEED
+    load: tuple = ()               # words for sluice-load
+    answers: callable = answers_stream
+    has_target: bool = False
+    then_rest: bool = False        # a second run at rest after each
+
+
+def echo(*words):
+    return tuple((f"raw-echo {driver}{' '.join(('',) + words)}",
+                  " ".join(("raw-echo --driver", driver, "--listen {address}") + words))
+                 for driver in ("uring", "epoll"))
+
+
+def sizes(counts, depth):
+    return ",".join(f"{count}x{size}x{depth}" for count in counts for size in (64, 1024, 16384))
+
+
+MODES = {
+    "tcp": Mode(sizes((1, 50, 1000), 1), echo()),
+    "pipelined": Mode("50x64x16,50x1024x16,50x16384x16,1000x64x16", echo()),
+    "lone": Mode("1x64x1", echo(), beside=echo("--poll-us 0"), columns=SPEED + (REST,),
+                 then_rest=True),
+    "forward": Mode(
+        "50x64x1,50x16384x1,1000x64x1,1000x16384x1",
+        tuple((f"raw-forward {driver}",
+               f"raw-forward --driver {driver} --listen {{address}} --to {{target}}")
+              for driver in ("uring", "epoll")),
+        load=("--poll-us", "0"), has_target=True),
+    "udp": Mode(
+        "50x64x1,50x1024x1,50x64x16",
+        tuple((f"raw-udp {driver}", f"raw-udp --driver {driver} --listen {{address}}")
+              for driver in ("uring", "mmsg")),
+        beside=(("raw-udp plain", "raw-udp --driver plain --listen {address}"),),
+        columns=SPEED + (Column("lost", "lost"),), load=("--udp",), answers=answers_datagram),
+    "churn": Mode("50x64x1", echo(), load=("--churn",)),
+    "idle": Mode(
+        "10000x64x1", echo(),
+        columns=(Column("bytes_each", "bytes each", min),
+                 Column("kernel_bytes_each", "kernel's, both ends"), REST),
+        load=("--idle",)),
+}
+ECHO_BEHIND = "raw-echo --driver epoll --poll-us 0 --listen {address}"
+
+
+@dataclass
+class Comparison:
+    mode: Mode
+    options: argparse.Namespace
+    contenders: list
+    target: str = ""
+    results: dict = field(default_factory=dict)  # (cell, name) -> [figures or None]
+
+    def run(self, cells):
+        for turn in range(self.options.rounds):
+            for cell in cells:
+                shift = turn % len(self.contenders)
+                for each in self.contenders[shift:] + self.contenders[:shift]:
+                    self.results.setdefault((cell, each.name), []).append(
+                        self.measure(each, cell))
+
+    def measure(self, contender, cell):
+        """One run of one server in one cell; a dict of figures, or None with the reason printed."""
+        server = None
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.01)
-    raise RuntimeError("server does not listen")
+            server, port = contender.start(self.options.server_cpu, self.target)
+            pid = contender.watched_pid(server)
+            figures = self.load(cell, port, pid, self.mode.load)
+            if self.mode.then_rest:
+                figures.update(self.load(cell, port, pid, ("--idle",)))
+            return figures
+        except (RuntimeError, OSError, KeyError, subprocess.TimeoutExpired) as problem:
+            print(f"  failed: {contender.name}: {problem}", file=sys.stderr)
+            return None
+        finally:
+            if server is not None:
+                stop(server)
 
-
-def stop(process):
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        print("warning: a server did not stop on SIGINT within 10 s and was killed",
-              file=sys.stderr)
-
-
-def words(line):
-    return dict(word.split("=", 1) for word in line.split() if "=" in word)
-
-
-def measure(command, cell, options):
-    """One run of one server in one cell; a dict of figures, or None with the reason printed."""
-    connections, size, depth = cell
-    port = free_port()
-    text = command.replace("{address}", f"127.0.0.1:{port}").replace("{port}", str(port))
-    server = subprocess.Popen(
-        shlex.split(text), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {options.server_cpu}))
-    try:
-        wait_until_listening(server, port)
-        load = [options.load, "--to", f"127.0.0.1:{port}", "--connections", str(connections),
-                "--size", str(size), "--depth", str(depth), "--seconds", str(options.seconds),
-                "--warmup", str(options.warmup), "--pin", str(options.load_cpu),
-                "--watch-pid", str(server.pid)]
-        load += shlex.split(options.load_options)
+    def load(self, cell, port, pid, words):
+        options = self.options
+        connections, size, depth = cell
+        command = [options.load, "--to", f"127.0.0.1:{port}", "--connections", str(connections),
+                   "--size", str(size), "--depth", str(depth), "--seconds", str(options.seconds),
+                   "--warmup", str(options.warmup), "--pin", str(options.load_cpu),
+                   "--watch-pid", str(pid), *words, *shlex.split(options.load_options)]
         if options.rate:
-            load += ["--rate", str(options.rate)]
-        done = subprocess.run(load, capture_output=True, text=True,
+            command += ["--rate", str(options.rate)]
+        done = subprocess.run(command, capture_output=True, text=True,
                               timeout=options.seconds + options.warmup + 60)
         if done.returncode != 0:
-            print(f"  failed ({done.returncode}): {' '.join(load)}\n  {done.stderr.strip()}\n"
-                  f"  {done.stdout.strip().splitlines()[-1:]}", file=sys.stderr)
+            raise RuntimeError(f"{' '.join(command)} gave {done.returncode}: "
+                               f"{done.stderr.strip()} {done.stdout.strip().splitlines()[-1:]}")
+        pairs = (word.split("=", 1) for word in done.stdout.split() if "=" in word)
+        found = {name: float(value) for name, value in pairs
+                 if name not in ("to", "seed")}
+        if "idle_s" in found:
+            found["idle_cpu_us"] /= found["idle_s"]
+        return found
+
+    def value(self, cell, name, column):
+        values = [run[column.key] for run in self.results[cell, name] if run]
+        if not values:
             return None
-        found = {}
-        for line in done.stdout.splitlines()[-2:]:
-            found.update(words(line))
-        return {figure: float(found[figure]) for figure in FIGURES}
-    except (RuntimeError, subprocess.TimeoutExpired) as problem:
-        print(f"  failed: {text}: {problem}", file=sys.stderr)
-        return None
-    finally:
-        stop(server)
+        return min(values) if column.least else statistics.median(values)
+
+    def best(self, cell, names, column):
+        values = [self.value(cell, name, column) for name in names]
+        return column.better([value for value in values if value is not None], default=None)
+
+    def print_table(self, cells, bare, beside):
+        titles = []
+        for column in self.mode.columns:
+            titles += [column.title] + (["x bare"] if column.better else [])
+        titles += [f"rate x {name}" for name in beside]
+        print(f"| cell | server | {' | '.join(titles)} |")
+        print("|" + "---|" * (2 + len(titles)))
+        for cell in cells:
+            for name in (each.name for each in self.contenders):
+                print(f"| {'x'.join(map(str, cell))} | {name} "
+                      f"| {' | '.join(self.texts(cell, name, bare, beside))} |")
+
+    def texts(self, cell, name, bare, beside):
+        texts = []
+        for column in self.mode.columns:
+            value = self.value(cell, name, column)
+            texts.append("failed" if value is None else f"{value:.{column.digits}f}")
+            if column.better:
+                texts.append(ratio(value, self.best(cell, bare, column)))
+        return texts + [ratio(self.value(cell, name, RATE), self.value(cell, other, RATE))
+                        for other in beside]
 
 
 def ratio(value, reference):
-    return f"{value / reference:.2f}" if reference else "-"
-
-
-def print_cell(cell, servers, results, baselines):
-    def median(name, figure):
-        values = [run[figure] for run in results[name] if run]
-        return statistics.median(values) if values else None
-
-    def best(figure, pick):
-        values = [median(name, figure) for name in baselines]
-        values = [value for value in values if value]
-        return pick(values) if values else None
-
-    print(f"\n{cell[0]} connections x {cell[1]} B x {cell[2]} in flight")
-    print(f"| {'server':24} | rate | x raw | p50 us | p99 us | x raw | CPU ns/msg | min | x raw |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for name, _ in servers:
-        if median(name, "rate") is None:
-            print(f"| {name:24} | failed in every round |")
-            continue
-        rate, p50, p99, cpu = (median(name, figure) for figure in FIGURES)
-        cpu_min = min(run["server_cpu_ns"] for run in results[name] if run)
-        print(f"| {name:24} | {rate:.0f} | {ratio(rate, best('rate', max))} "
-              f"| {p50:.1f} | {p99:.1f} | {ratio(p99, best('p99_us', min))} "
-              f"| {cpu:.0f} | {cpu_min:.0f} | {ratio(cpu, best('server_cpu_ns', min))} |")
+    return f"{value / reference:.2f}" if value is not None and reference else "-"
 
 
 def parse(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", nargs="?", default="tcp", choices=MODES)
     parser.add_argument("--build", default="build/release",
                         help="build directory with bench/net in it")
     parser.add_argument("--load", help="path of sluice-load, if not in the build directory")
-    parser.add_argument("--raw-echo", help="path of raw-echo, if not in the build directory")
     parser.add_argument("--server", action="append", default=[], metavar="NAME=COMMAND")
+    parser.add_argument("--haproxy", action="store_true", help="forward: beside the others")
+    parser.add_argument("--nginx", action="store_true", help="forward: beside the others")
     parser.add_argument("--baseline-options", default="",
-                        help="further words for both bare servers")
+                        help="further words for the bare servers")
     parser.add_argument("--no-baseline", action="store_true",
                         help="only the named servers; the first is 1.00")
-    parser.add_argument("--cells", default=DEFAULT_CELLS)
+    parser.add_argument("--cells", help="instead of the mode's own")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--warmup", type=float, default=0.3)
     parser.add_argument("--rate", type=float, default=0.0,
-                        help="open loop at so many messages a second")
+                        help="open loop at so many messages a second (TCP echo and forward)")
     parser.add_argument("--load-options", default="",
                         help="further words for sluice-load, such as --spin")
     parser.add_argument("--server-cpu", type=int, default=0)
     parser.add_argument("--load-cpu", type=int, default=1)
     options = parser.parse_args(argv)
     options.load = options.load or os.path.join(options.build, "bench/net/sluice-load")
-    options.raw_echo = options.raw_echo or os.path.join(options.build, "bench/net/raw-echo")
+    if (options.haproxy or options.nginx) and options.mode != "forward":
+        parser.error("--haproxy and --nginx are for the mode forward")
     return options
 
 
-def main(argv):
-    options = parse(argv)
-    servers = []
+def program(options, command):
+    return os.path.join(shlex.quote(options.build), "bench/net", command)
+
+
+def choose(mode, options, folder):
+    """The servers in their order, the names of the baselines, the names of those beside."""
+    bare, beside = [], []
     if not options.no_baseline:
-        for driver in ("uring", "epoll"):
-            servers.append((f"raw-echo {driver}",
-                            f"{shlex.quote(options.raw_echo)} --driver {driver} "
-                            f"--listen {{address}} --pin {options.server_cpu} "
-                            f"{options.baseline_options}"))
+        bare = [Contender(name, f"{program(options, command)} {options.baseline_options}",
+                          mode.answers) for name, command in mode.bare]
+        beside = [Contender(name, program(options, command), mode.answers)
+                  for name, command in mode.beside]
+    for wanted, kind in ((options.haproxy, Haproxy), (options.nginx, Nginx)):
+        if wanted and kind.why_absent():
+            print(f"{kind.why_absent()}: left out", file=sys.stderr)
+        elif wanted:
+            beside.append(kind(folder))
+    named = []
     for text in options.server:
         name, separator, command = text.partition("=")
         if not separator:
             sys.exit(f"--server wants NAME=COMMAND, not '{text}'")
-        servers.append((name, command))
-    baselines = [name for name, _ in servers[:1 if options.no_baseline else 2]]
-    cells = [tuple(int(part) for part in cell.split("x")) for cell in options.cells.split(",")]
+        named.append(Contender(name, command, mode.answers))
+    everybody = bare + beside + named
+    if not everybody:
+        sys.exit("nothing to compare")
+    return everybody, bare or everybody[:1], beside
 
-    results = {cell: {name: [] for name, _ in servers} for cell in cells}
-    for turn in range(options.rounds):
-        for cell in cells:
-            shift = turn % len(servers)
-            for name, command in servers[shift:] + servers[:shift]:
-                results[cell][name].append(measure(command, cell, options))
-    print(f"{options.rounds} rounds of {options.seconds} s, server on CPU {options.server_cpu}, "
-          f"generator on CPU {options.load_cpu}, load average {os.getloadavg()[0]:.1f}")
-    for cell in cells:
-        print_cell(cell, servers, results[cell], baselines)
-    failed = sum(run is None for cell in results.values() for runs in cell.values() for run in runs)
+
+def main(argv):
+    options = parse(argv)
+    mode = MODES[options.mode]
+    cells = [tuple(int(part) for part in cell.split("x"))
+             for cell in (options.cells or mode.cells).split(",")]
+    with tempfile.TemporaryDirectory() as folder:
+        contenders, bare, beside = choose(mode, options, folder)
+        comparison = Comparison(mode, options, contenders)
+        behind = None
+        try:
+            if mode.has_target:
+                behind, port = Contender("echo", program(options, ECHO_BEHIND)).start(
+                    options.load_cpu)
+                comparison.target = f"127.0.0.1:{port}"
+            comparison.run(cells)
+        finally:
+            if behind is not None:
+                stop(behind)
+    print(f"{options.mode}: {options.rounds} rounds of {options.seconds} s, server on CPU "
+          f"{options.server_cpu}, generator on CPU {options.load_cpu}, "
+          f"load average {os.getloadavg()[0]:.1f}\n")
+    comparison.print_table(cells, [each.name for each in bare], [each.name for each in beside])
+    failed = sum(run is None for runs in comparison.results.values() for run in runs)
     if failed:
         print(f"\n{failed} runs failed")
     return 1 if failed else 0
