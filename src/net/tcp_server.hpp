@@ -72,7 +72,7 @@ struct server::implementation final : private io::listener_handler {
 
   server_options options_;
   std::shared_ptr<const net::connection_plan> plan_;  // of all its connections
-  base::unique_fd listening_;  // from open() to begin()
+  base::unique_fd listening_;                         // from open() to begin()
   io::socket_address bound_;
   alias id_;
   core::execution* by_ = nullptr;
