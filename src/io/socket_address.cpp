@@ -54,6 +54,28 @@ result<socket_address> socket_address::parse(std::string_view host, std::uint16_
   return refused;
 }
 
+socket_address socket_address::from_bytes(std::span<const std::byte> raw) noexcept {
+  socket_address made;
+  ::sa_family_t family = AF_UNSPEC;
+  if (raw.size() < sizeof family || raw.size() > sizeof made.storage_) return made;
+  std::memcpy(&family, raw.data(), sizeof family);
+  switch (family) {
+    case AF_INET:
+      if (raw.size() < sizeof(::sockaddr_in)) return made;
+      break;
+    case AF_INET6:
+      if (raw.size() < sizeof(::sockaddr_in6)) return made;
+      break;
+    case AF_UNIX:
+      if (raw.size() > sizeof(::sockaddr_un)) return made;
+      break;
+    default: return made;
+  }
+  std::memcpy(&made.storage_, raw.data(), raw.size());
+  made.length_ = static_cast<::socklen_t>(raw.size());
+  return made;
+}
+
 socket_address socket_address::local_of(int fd) noexcept {
   socket_address found;
   ::socklen_t length = sizeof found.storage_;

@@ -3,7 +3,9 @@
 
 #include <sys/socket.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,8 @@ class socket_address {
   /// From a literal: "127.0.0.1", "::1", "[::1]", "localhost" (127.0.0.1), "" or "*" (0.0.0.0), or
   /// "unix:/path" (then the port is ignored). Names are not resolved here: bad_address.
   [[nodiscard]] static result<socket_address> parse(std::string_view host, std::uint16_t port);
+  /// From a sockaddr as the kernel fills it in; empty when it is none, or too short for its family.
+  [[nodiscard]] static socket_address from_bytes(std::span<const std::byte> raw) noexcept;
   /// What the socket is bound to; empty when the kernel does not say.
   [[nodiscard]] static socket_address local_of(int fd) noexcept;
   /// Who is at the other end; empty when it is gone already.
@@ -37,6 +41,10 @@ class socket_address {
     return reinterpret_cast<const ::sockaddr*>(&storage_);
   }
   [[nodiscard]] ::socklen_t length() const noexcept { return length_; }
+  /// The sockaddr, as from_bytes takes it.
+  [[nodiscard]] std::span<const std::byte> span() const noexcept {
+    return {reinterpret_cast<const std::byte*>(&storage_), length_};
+  }
 
  private:
   ::sockaddr_storage storage_{};
