@@ -27,7 +27,18 @@ enum class pinning : std::uint8_t {
   never,  ///< nothing is pinned, ring owners neither
 };
 
+enum class driver_choice : std::uint8_t {
+  automatic,  ///< io_uring; epoll where the kernel refuses it, and start_text() says why
+  io_uring,
+  epoll,
+  simulated,  ///< for tests: node_options::simulation decides what completes, when and how
+};
+
 enum class log_severity : std::uint8_t { debug, info, warning, error };
+
+namespace io {
+class simulation;
+}
 
 struct node_options {
   /// Threads that run processes. 0 = one a core of the affinity mask, cut by the cgroup's quota.
@@ -46,6 +57,9 @@ struct node_options {
   /// answered without the kernel's wake-up. Threads that share a core with others of the node never
   /// look.
   std::chrono::microseconds idle_poll_max{60};
+
+  driver_choice driver = driver_choice::automatic;  ///< what I/O is done with
+  io::simulation* simulation = nullptr;             ///< for driver_choice::simulated
 
   // Per ring; see the start line for what was accepted.
   std::uint32_t ring_entries = 256;
@@ -97,8 +111,8 @@ class node {
   /// Stops with a second's patience if that has not been done.
   ~node();
 
-  /// Starts the threads. Errors: already_started, bad_argument, io_unavailable (the message of
-  /// start_text() says why and the way out), limit_reached. On an error nothing is left behind.
+  /// Starts the threads. Errors: already_started, bad_argument, io_unavailable (io_uring was asked
+  /// for by name; start_text() says why it is refused and the way out), limit_reached. On an error nothing is left behind.
   [[nodiscard]] result<void> start();
   /// Blocks: stops accepting, drains connections and mailboxes, asks all to exit, ends the threads;
   /// each stage within its share of `patience`. Not from inside a handler.

@@ -121,6 +121,8 @@ class driver : public sched::driver {
   void become_attached(receive_buffers& buffers) noexcept;
   /// Any moment on the owner thread: the callback follows in the turn's dispatch.
   void complete(std::uint64_t number, completion what) { drained_.push_back({number, what}); }
+  /// Whether callbacks are due.
+  [[nodiscard]] bool has_completed() const noexcept { return !drained_.empty(); }
   /// First half of park(): hooks and buffers. False: there is something to do, do not sleep.
   [[nodiscard]] bool prepare_to_sleep() noexcept;
   /// The earlier of the two.

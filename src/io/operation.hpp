@@ -98,6 +98,10 @@ class operation_table {
 
   [[nodiscard]] std::uint32_t in_flight_count() const noexcept { return in_flight_count_; }
 
+  /// Small numbers, re-used: for tables that a driver keeps beside this one.
+  [[nodiscard]] static std::uint32_t slot_of(std::uint64_t user_data) noexcept {
+    return static_cast<std::uint32_t>(user_data & (slot_count_max - 1));
+  }
   [[nodiscard]] static entry_kind kind_of(std::uint64_t user_data) noexcept {
     return static_cast<entry_kind>((user_data >> 24) & 0xff);
   }
@@ -116,9 +120,6 @@ class operation_table {
     std::uint32_t generation = 0;
     std::uint32_t next_free = no_slot;
   };
-  [[nodiscard]] static std::uint32_t slot_of(std::uint64_t user_data) noexcept {
-    return static_cast<std::uint32_t>(user_data & (slot_count_max - 1));
-  }
 
   std::vector<entry> slots_;
   std::uint32_t first_free_ = no_slot;

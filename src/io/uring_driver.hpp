@@ -33,6 +33,8 @@ struct uring_options {
 /// Says in one paragraph why io_uring cannot be used here and what to do about it. For an error of
 /// create() or attach(); reads /proc.
 [[nodiscard]] std::string explain_unavailable(const error& why);
+/// The same in one clause, for the start line: "forbidden by a seccomp filter, EPERM".
+[[nodiscard]] std::string refusal_of(const error& why);
 
 class uring_driver final : public driver {
  public:

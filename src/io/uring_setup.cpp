@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include "io/uring_driver.hpp"
 
@@ -163,6 +164,14 @@ std::string uring_driver::describe() const {
          std::to_string(ring_.cq.ring_entries) + " entries, " +
          std::to_string(options_.buffer_count) + " x " + std::to_string(options_.buffer_bytes) +
          " B receive buffers";
+}
+
+std::string refusal_of(const error& why) {
+  std::string_view text = why.place;
+  constexpr std::string_view call = "io_uring_setup: ";
+  if (text.substr(0, call.size()) == call) text.remove_prefix(call.size());
+  const char* const name = why.os_error == 0 ? nullptr : ::strerrorname_np(why.os_error);
+  return std::string{text} + (name == nullptr ? "" : std::string{", "} + name);
 }
 
 std::string explain_unavailable(const error& why) {

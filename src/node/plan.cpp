@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/cpu_topology.hpp"
-#include "io/uring_driver.hpp"
+#include "io/driver_choice.hpp"
 #include "node/node_state.hpp"
 #include "sched/park_driver.hpp"
 
@@ -32,19 +32,28 @@ std::vector<int> cores_for(const node_options& options, const std::vector<int>& 
   return owns_ring ? std::vector<int>{base::next_pin_core(allowed)} : std::vector<int>{};
 }
 
-result<std::unique_ptr<sched::driver>> make_ring(const node_options& options, std::string& said) {
-  io::uring_options ring;
-  ring.sq_entries = options.ring_entries;
-  ring.cq_entries = options.ring_completions;
-  ring.common.buffer_count = options.ring_buffers;
-  ring.common.buffer_bytes = options.ring_buffer_bytes;
-  auto made = io::uring_driver::create(ring);
-  if (!made) {
-    said = io::explain_unavailable(made.error());
-    return made.error();
+result<io::chosen_driver> make_driver(const node_options& options, std::string& said) {
+  io::driver_plan wanted;
+  switch (options.driver) {
+    case driver_choice::automatic: wanted.kind = io::driver_kind::automatic; break;
+    case driver_choice::io_uring: wanted.kind = io::driver_kind::io_uring; break;
+    case driver_choice::epoll: wanted.kind = io::driver_kind::epoll; break;
+    case driver_choice::simulated: wanted.kind = io::driver_kind::simulated; break;
   }
-  said = made.value()->describe();
-  return std::unique_ptr<sched::driver>{std::move(made).value()};
+  wanted.simulated = options.simulation;
+  wanted.options.sq_entries = options.ring_entries;
+  wanted.options.cq_entries = options.ring_completions;
+  wanted.options.common.buffer_count = options.ring_buffers;
+  wanted.options.common.buffer_bytes = options.ring_buffer_bytes;
+  auto chosen = io::create_driver(wanted);
+  if (chosen) {
+    said = chosen.value().made->describe();
+  } else if (chosen.error().code == error_code::io_unavailable) {
+    said = io::explain_unavailable(chosen.error());
+  } else {
+    said = chosen.error().message();
+  }
+  return chosen;
 }
 
 // A worker that polls takes the time of those it shares its core with.
@@ -98,7 +107,7 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
   const std::vector<int> allowed = base::allowed_cores();
   const std::uint32_t io_threads = options.io ? options.io_threads : 0;
   std::vector<sched::worker_plan> plans;
-  std::string ring_text = "none";
+  std::string driver_text = "none";
   for (std::uint32_t index = 0; index < schedulers + io_threads; ++index) {
     sched::worker_plan plan;
     plan.runs_processes = index < schedulers;
@@ -108,12 +117,14 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
     plan.cores = cores_for(options, allowed, index, owns_ring);
     plan.idle_poll_us = static_cast<std::uint32_t>(options.idle_poll_max.count());
     if (owns_ring) {
-      auto ring = make_ring(options, ring_text);
-      if (!ring) {
-        text = ring_text;
-        return ring.error();
+      auto chosen = make_driver(options, driver_text);
+      if (!chosen) {
+        text = driver_text;
+        return chosen.error();
       }
-      plan.parking = std::move(ring).value();
+      plan.parking = std::move(chosen.value().made);
+      // Only a ring shows what has come without a system call; the others look when they park.
+      if (chosen.value().kind != io::driver_kind::io_uring) plan.idle_poll_us = 0;
     } else {
       plan.parking = std::make_unique<sched::park_driver>();
     }
@@ -128,7 +139,7 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
          " (asked " + (options.schedulers == 0 ? "auto" : std::to_string(options.schedulers)) +
          "); io threads " + std::to_string(io_threads) +
          (options.io && io_threads == 0 ? " (a ring in every scheduler)" : "") + "; pins " +
-         pin_text(plans) + "; idle poll " + idle_poll_text(plans) + "; driver " + ring_text;
+         pin_text(plans) + "; idle poll " + idle_poll_text(plans) + "; driver " + driver_text;
   return plans;
 }
 

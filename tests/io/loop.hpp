@@ -1,4 +1,4 @@
-// What the io tests share: a ring driven by the test's own thread, and handlers that record.
+// What the io tests share: a driver turned by the test's own thread, and handlers that record.
 #pragma once
 
 #include <netinet/in.h>
@@ -18,22 +18,19 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "base/unique_fd.hpp"
+#include "io/environment.hpp"
 #include "io/listener.hpp"
 #include "io/stream.hpp"
-#include "io/uring_driver.hpp"
 
 namespace io_test {
 
 using namespace sluice;
 using namespace std::string_literals;
 
-/// A driver attached to the test's thread; detached at the end.
+/// A driver as the environment has it, attached to the test's thread; detached at the end.
 struct loop {
   explicit loop(const io::uring_options& options = {}) {
-    auto created = io::uring_driver::create(options);
-    INFO(created.error().message());
-    REQUIRE(created.has_value());
-    driver = std::move(*created);
+    driver = make_driver(options);
     REQUIRE(driver->attach());
   }
   ~loop() { detach(); }
@@ -41,7 +38,7 @@ struct loop {
     if (!std::exchange(detached, true)) driver->detach();
   }
 
-  /// Turns the ring until `done` says so. False after `limit_ms`. Looks at least every 5 ms, so
+  /// Turns the driver until `done` says so. False after `limit_ms`. Looks at least every 5 ms, so
   /// that `done` may watch what another thread does.
   template <class Done>
   bool run_until(Done done, int limit_ms = 10'000) {
