@@ -112,7 +112,8 @@ class node {
   ~node();
 
   /// Starts the threads. Errors: already_started, bad_argument, io_unavailable (io_uring was asked
-  /// for by name; start_text() says why it is refused and the way out), limit_reached. On an error nothing is left behind.
+  /// for by name; start_text() says why it is refused and the way out), limit_reached. On an error
+  /// nothing is left behind.
   [[nodiscard]] result<void> start();
   /// Blocks: stops accepting, drains connections and mailboxes, asks all to exit, ends the threads;
   /// each stage within its share of `patience`. Not from inside a handler.

@@ -66,17 +66,16 @@ template <class Call>
     if (const auto failed = make_non_blocking(what.fd); failed < 0) return ended_with(failed);
     state.is_begun = true;
   }
-  const std::int64_t answer = answer_of(
-      [&] { return ::accept4(what.fd, nullptr, nullptr, static_cast<int>(what.flags)); });
+  const std::int64_t answer =
+      answer_of([&] { return ::accept4(what.fd, nullptr, nullptr, static_cast<int>(what.flags)); });
   return is_would_block(answer) ? blocked_for(POLLIN) : ended_with(answer);
 }
 
 [[nodiscard]] attempt_result try_connect(const request& what, attempt_state& state) noexcept {
   if (!state.is_begun) {
     if (const auto failed = make_non_blocking(what.fd); failed < 0) return ended_with(failed);
-    const std::int64_t answer = answer_of([&] {
-      return ::connect(what.fd, static_cast<const ::sockaddr*>(what.memory), what.size);
-    });
+    const std::int64_t answer = answer_of(
+        [&] { return ::connect(what.fd, static_cast<const ::sockaddr*>(what.memory), what.size); });
     if (answer != -EINPROGRESS && answer != -EALREADY) return ended_with(answer);
     state.is_begun = true;
     return blocked_for(POLLOUT);
@@ -132,9 +131,8 @@ template <class Call>
   message.msg_controllen = shape.msg_controllen;
   message.msg_iov = &payload;
   message.msg_iovlen = 1;
-  const std::int64_t answer = answer_of([&] {
-    return ::recvmsg(what.fd, &message, static_cast<int>(what.flags) | MSG_DONTWAIT);
-  });
+  const std::int64_t answer = answer_of(
+      [&] { return ::recvmsg(what.fd, &message, static_cast<int>(what.flags) | MSG_DONTWAIT); });
   if (answer < 0) {
     buffers.put_back(*buffer);
     return is_would_block(answer) ? blocked_for(POLLIN) : ended_with(answer);
@@ -198,7 +196,7 @@ template <class Call>
 }
 
 [[nodiscard]] bool is_on_disk(int fd) noexcept {
-  struct ::stat status{};
+  struct ::stat status {};
   return ::fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
 }
 
@@ -210,15 +208,13 @@ template <class Call>
   const std::size_t size = std::min(what.size, size_max);
   const ::iovec into{what.memory, size};
   ::off_t offset = what.offset;
-  std::int64_t answer =
-      answer_of([&] { return ::preadv2(what.fd, &into, 1, offset, RWF_NOWAIT); });
+  std::int64_t answer = answer_of([&] { return ::preadv2(what.fd, &into, 1, offset, RWF_NOWAIT); });
   if (answer == -ESPIPE && offset != -1) {  // a pipe has no offsets
     offset = -1;
     answer = answer_of([&] { return ::preadv2(what.fd, &into, 1, offset, RWF_NOWAIT); });
   }
   if (is_would_block(answer) || has_no_quick_way(answer)) {
-    if (!is_on_disk(what.fd) &&
-        (is_would_block(answer) || ready_events(what.fd, POLLIN) == 0)) {
+    if (!is_on_disk(what.fd) && (is_would_block(answer) || ready_events(what.fd, POLLIN) == 0)) {
       return blocked_for(POLLIN);
     }
     answer = answer_of([&] { return ::preadv2(what.fd, &into, 1, offset, 0); });
@@ -229,8 +225,8 @@ template <class Call>
 
 [[nodiscard]] attempt_result try_write(const request& what, std::uint32_t size_max) noexcept {
   std::size_t size = std::min(what.size, size_max);
-  std::int64_t answer = answer_of(
-      [&] { return ::send(what.fd, what.memory, size, MSG_DONTWAIT | MSG_NOSIGNAL); });
+  std::int64_t answer =
+      answer_of([&] { return ::send(what.fd, what.memory, size, MSG_DONTWAIT | MSG_NOSIGNAL); });
   if (answer != -ENOTSOCK) {
     return is_would_block(answer) ? blocked_for(POLLOUT) : ended_with(answer);
   }

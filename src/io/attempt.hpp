@@ -8,8 +8,8 @@
 // program without io_uring does. A received datagram is laid out in its buffer as a multishot
 // recvmsg of io_uring lays it out (struct io_uring_recvmsg_out, room for the name, room for the
 // control messages, payload).
-// SIGPIPE: sockets raise none; a write to a pipe without a reader is found by poll(2) first. Threads
-// that a node starts block signals anyway.
+// SIGPIPE: sockets raise none; a write to a pipe without a reader is found by poll(2) first.
+// Threads that a node starts block signals anyway.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +26,10 @@ struct attempt_state {
 };
 
 struct attempt_result {
-  completion what{};             ///< without flag_more, which is the driver's business
-  std::uint32_t wait_for = 0;    ///< not 0: nothing was done; worth while after these poll events
-  bool is_drained = false;       ///< the descriptor has no more of this at the moment
-  bool ends_multishot = false;   ///< io_uring would end a multishot request here
+  completion what{};            ///< without flag_more, which is the driver's business
+  std::uint32_t wait_for = 0;   ///< not 0: nothing was done; worth while after these poll events
+  bool is_drained = false;      ///< the descriptor has no more of this at the moment
+  bool ends_multishot = false;  ///< io_uring would end a multishot request here
   [[nodiscard]] bool is_blocked() const noexcept { return wait_for != 0; }
 };
 

@@ -18,6 +18,9 @@ namespace {
 
 result<chosen_driver> create_driver(const driver_plan& plan) {
   if (plan.kind == driver_kind::epoll) return create_epoll(plan, {});
+  if (plan.kind == driver_kind::simulated) {
+    return error{error_code::bad_argument, 0, "driver: a simulated one needs a simulation"};
+  }
   auto made = uring_driver::create(plan.options);
   if (made) return chosen_driver{std::move(*made), driver_kind::io_uring};
   const bool is_refused = made.error().code == error_code::io_unavailable;

@@ -20,8 +20,8 @@ enum class driver_kind : std::uint8_t { automatic, io_uring, epoll, simulated };
 
 struct driver_plan {
   driver_kind kind = driver_kind::automatic;
-  uring_options options{};            ///< its common part is for every kind
-  simulation* simulated = nullptr;    ///< for simulated: outlives the driver
+  uring_options options{};          ///< its common part is for every kind
+  simulation* simulated = nullptr;  ///< for simulated: outlives the driver
 };
 
 struct chosen_driver {

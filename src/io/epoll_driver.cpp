@@ -249,7 +249,8 @@ int epoll_driver::register_for(int fd, descriptor& at, bool is_trusted) noexcept
   if ((wanted & EPOLLIN) != 0) wanted |= EPOLLRDHUP;
   if (is_trusted && wanted == at.interest) return 0;
   const bool is_one_shot = !is_trusted && at.interest == 0;  // the user's edges wake nobody
-  ::epoll_event event{wanted | EPOLLET | (is_one_shot ? static_cast<std::uint32_t>(EPOLLONESHOT) : 0U), {}};
+  ::epoll_event event{
+      wanted | EPOLLET | (is_one_shot ? static_cast<std::uint32_t>(EPOLLONESHOT) : 0U), {}};
   event.data.fd = fd;
   // An event follows at once for what is ready already, so nothing is missed between the attempt
   // and this.

@@ -82,7 +82,6 @@ class epoll_driver final : public driver {
     bool is_ended = false;  // E3
   };
 
-
   explicit epoll_driver(const epoll_options& options);
 
   void begin(std::uint64_t number, const request& what) noexcept override;

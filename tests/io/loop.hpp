@@ -29,8 +29,8 @@ using namespace std::string_literals;
 
 /// A driver as the environment has it, attached to the test's thread; detached at the end.
 struct loop {
-  explicit loop(const io::uring_options& options = {}) {
-    driver = make_driver(options);
+  explicit loop(const io::uring_options& options = {}) : loop(make_driver(options)) {}
+  explicit loop(std::unique_ptr<io::driver> made) : driver(std::move(made)) {
     REQUIRE(driver->attach());
   }
   ~loop() { detach(); }

@@ -42,7 +42,8 @@ TEST_CASE("a forbidden io_uring is an error that names the cause and the way out
   }
 }
 
-TEST_CASE("a ring works for a user without privileges and without locked memory, or says why", "[uring]") {
+TEST_CASE("a ring works for a user without privileges and without locked memory, or says why",
+          "[uring]") {
   needs_ring();
   CHECK(in_child([] {
           const ::rlimit none{0, 0};
@@ -60,4 +61,3 @@ TEST_CASE("a ring works for a user without privileges and without locked memory,
           return 0;
         }) == 0);
 }
-

@@ -164,6 +164,15 @@ struct half_closing_worker : actor<half_closing_worker> {
   std::string last_words;
 };
 
+/// What SLUICE_DRIVER says: the suite runs over each driver, a meson test each.
+inline driver_choice driver_from_environment() {
+  const char* const given = std::getenv("SLUICE_DRIVER");
+  const std::string name = given == nullptr ? "" : given;
+  if (name == "epoll") return driver_choice::epoll;
+  if (name == "io_uring") return driver_choice::io_uring;
+  return driver_choice::automatic;
+}
+
 /// A started node. end() stops it and checks that nothing is left.
 class net_node {
  public:
@@ -171,6 +180,7 @@ class net_node {
       : descriptors_before_(open_descriptors() - client_descriptors) {
     if (options.schedulers == 0) options.schedulers = 2;
     options.pin = pinning::never;
+    if (options.driver == driver_choice::automatic) options.driver = driver_from_environment();
     options.log = [this](log_severity, std::string_view text) {
       const std::lock_guard lock{guard_};
       log_.emplace_back(text);

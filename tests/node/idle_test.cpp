@@ -32,10 +32,14 @@ std::size_t sleeper_count() {
 }  // namespace
 
 TEST_CASE("idle: a node with a hundred thousand sleeping processes does not wake up") {
-  for (const bool io : {false, true}) {
+  using sluice::driver_choice;
+  // Without I/O, and with each driver.
+  for (const int kind : {-1, int{static_cast<int>(driver_choice::io_uring)},
+                         int{static_cast<int>(driver_choice::epoll)}}) {
     test_counter out;
     auto options = plain_options();
-    options.io = io;
+    options.io = kind >= 0;
+    if (options.io) options.driver = static_cast<driver_choice>(kind);
     options.pin = sluice::pinning::never;
     test_node node{options};
     auto made = node->spawn_many<sleeper>(sleeper_count(), std::ref(out));

@@ -61,9 +61,17 @@ struct host_state {
 
 TEST_CASE("node: makes no thread and no descriptor before start, and leaves none after stop") {
   const host_state before;
-  for (const bool io : {false, true}) {
+  using sluice::driver_choice;
+  struct kind {
+    bool io;
+    driver_choice driver;
+  };
+  for (const auto& [io, driver] :
+       {kind{false, driver_choice::automatic}, kind{true, driver_choice::io_uring},
+        kind{true, driver_choice::epoll}}) {
     auto options = plain_options();
     options.io = io;
+    options.driver = driver;
     options.pin = sluice::pinning::never;
     sluice::node node{"quiet", options};
     before.check_unchanged();
@@ -74,6 +82,38 @@ TEST_CASE("node: makes no thread and no descriptor before start, and leaves none
     REQUIRE(node.start().error().code == error_code::already_started);
     REQUIRE(node.stop().is_clean());
   }
+}
+
+TEST_CASE("node: sends of foreign threads wake schedulers that sleep in epoll") {
+  auto options = plain_options();
+  options.io = true;
+  options.driver = sluice::driver_choice::epoll;
+  test_node node{options};
+  test_counter seen;
+  test_counter gate;
+  auto made = node->spawn<counting>({}, seen, gate);
+  REQUIRE(made);
+  for (std::uint32_t round = 1; round <= 2'000; ++round) {
+    REQUIRE(made.value().send(item{round}) == send_outcome::accepted);
+    seen.wait_for(round);
+  }
+}
+
+TEST_CASE("node: the start text names the driver and why it is that one") {
+  using sluice::driver_choice;
+  const auto text_of = [](driver_choice driver) {
+    auto options = plain_options();
+    options.io = true;
+    options.driver = driver;
+    options.pin = sluice::pinning::never;
+    sluice::node node{"named", options};
+    const bool started = node.start().has_value();
+    return (started ? "" : "not started: ") + node.start_text();
+  };
+  CHECK(text_of(driver_choice::automatic).find("driver io_uring, kernel ") != std::string::npos);
+  CHECK(text_of(driver_choice::io_uring).find("driver io_uring, kernel ") != std::string::npos);
+  CHECK(text_of(driver_choice::epoll).find("driver epoll (asked for), ") != std::string::npos);
+  CHECK(text_of(driver_choice::simulated).find("not started: ") == 0);
 }
 
 TEST_CASE("node: a thousand starts and stops grow neither threads, descriptors nor memory") {
