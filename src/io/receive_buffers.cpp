@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "io/thread_token.hpp"
@@ -43,7 +44,17 @@ struct alignas(base::cache_line_bytes) receive_buffers::block : detail::bytes_ow
   std::uint32_t charge = 0;
   std::uint16_t index = 0;
   bool is_copy = false;
+  bool is_charge = false;  // a copy that is another owner's slice, which follows instead of bytes
+
+  /// Of a copy: gives its memory back.
+  static void free_copy(block& done) noexcept;
 };
+
+void receive_buffers::block::free_copy(block& done) noexcept {
+  if (done.is_charge) std::launder(reinterpret_cast<bytes*>(&done + 1))->~bytes();
+  done.~block();
+  ::operator delete (&done, std::align_val_t{alignof(block)});
+}
 
 receive_buffers::receive_buffers(std::uint32_t count, std::uint32_t buffer_bytes,
                                  sched::driver& waker)
@@ -193,6 +204,23 @@ bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::
   return bytes{taken, data, size};
 }
 
+bytes receive_buffers::charge(receive_account& account, bytes held) {
+  void* memory = ::operator new (sizeof(block) + sizeof(bytes), std::align_val_t{alignof(block)});
+  auto* const taken = new (memory) block;
+  const std::span<const std::byte> range = held.span();
+  new (taken + 1) bytes{std::move(held)};
+  taken->home = this;
+  taken->is_copy = true;
+  taken->is_charge = true;
+  taken->charge = static_cast<std::uint32_t>(sizeof(block) + sizeof(bytes) + range.size());
+  taken->account = &account;
+  account.charged_bytes_ += taken->charge;
+  ++account.block_count_;
+  ++out_count_;
+  taken->count.store(1, base::relaxed);  // Relaxed: as in lend().
+  return bytes{taken, range.data(), range.size()};
+}
+
 void receive_buffers::recycle(std::uint32_t index) noexcept {
   mark_taken(index);
   mark_free(index);
@@ -214,10 +242,7 @@ void receive_buffers::give_back_remotely(block& returned) noexcept {
   std::uintptr_t word = returns_.load(base::relaxed);
   for (;;) {
     if (word == returns_closed) {
-      if (returned.is_copy) {
-        returned.~block();
-        ::operator delete (&returned, std::align_val_t{alignof(block)});
-      }
+      if (returned.is_copy) block::free_copy(returned);
       return count_down(1);  // `this` is alive: this block was counted until here
     }
     const bool must_wake = word == returns_wanted;
@@ -242,8 +267,7 @@ void receive_buffers::take_home(block& returned) noexcept {
   --account.block_count_;
   --out_count_;
   if (returned.is_copy) {
-    returned.~block();
-    ::operator delete (&returned, std::align_val_t{alignof(block)});
+    block::free_copy(returned);
   } else {
     --account.lent_count_;
     mark_free(returned.index);

@@ -114,6 +114,10 @@ class receive_buffers {
   /// `account`: lent, or copied when the account or the ring is short of buffers.
   [[nodiscard]] bytes lend(receive_account& account, std::uint32_t index, std::uint32_t size);
 
+  /// The same bytes, in a slice that is charged to `account` until it is let go of: for what comes
+  /// another way than through these buffers. At most 2^31 of them.
+  [[nodiscard]] bytes charge(receive_account& account, bytes held);
+
   /// Buffer `index` was named by a completion (B2) and nobody wants its bytes.
   void recycle(std::uint32_t index) noexcept;
 
