@@ -13,6 +13,7 @@ const char* to_string(request_kind kind) noexcept {
     case request_kind::poll: return "poll";
     case request_kind::read: return "read";
     case request_kind::write: return "write";
+    case request_kind::sync: return "sync";
   }
   return "?";
 }

@@ -24,6 +24,7 @@ enum class request_kind : std::uint8_t {
   poll,              ///< one answer when any of the events is there
   read,              ///< any descriptor, at `offset` or its own position
   write,
+  sync,  ///< fdatasync: what was written to a file before is on its disk
 };
 
 /// Who asks. One enumerator a place in the code that starts operations.
@@ -110,6 +111,9 @@ struct request {
             static_cast<std::uint32_t>(from.size()),
             0,
             offset};
+  }
+  [[nodiscard]] static request sync(int fd, op_site site) noexcept {
+    return {request_kind::sync, site, false, fd};
   }
 };
 

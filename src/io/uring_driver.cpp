@@ -66,6 +66,7 @@ void fill(::io_uring_sqe& entry, const request& what) noexcept {
       ::io_uring_prep_write(&entry, what.fd, what.memory, what.size,
                             static_cast<std::uint64_t>(what.offset));
       return;
+    case request_kind::sync: ::io_uring_prep_fsync(&entry, what.fd, IORING_FSYNC_DATASYNC); return;
   }
 }
 
