@@ -2,13 +2,18 @@
 #pragma once
 
 #include <sluice/behaviour.hpp>
+#include <sluice/port_messages.hpp>
 #include <sluice/tcp_messages.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
 
-using library_messages = messages<tcp::connected, tcp::data, tcp::writable, tcp::read_closed,
-                                  tcp::disconnected, tcp::close, tcp::shutdown_write>;
+using library_messages =
+    messages<tcp::connected, tcp::data, tcp::writable, tcp::read_closed, tcp::disconnected,
+             tcp::close, tcp::shutdown_write,
+             // ports
+             port::started, port::output, port::input, port::close_input, port::send_signal,
+             port::writable, port::input_lost, port::exited>;
 
 }  // namespace v0
 }  // namespace sluice

@@ -12,6 +12,7 @@
 #include <sluice/node.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
+#include <sluice/port.hpp>
 #include <sluice/result.hpp>
 #include <sluice/tcp.hpp>
 #include <sluice/timer.hpp>
