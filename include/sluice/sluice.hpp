@@ -15,4 +15,5 @@
 #include <sluice/port.hpp>
 #include <sluice/result.hpp>
 #include <sluice/tcp.hpp>
+#include <sluice/tcp_client.hpp>
 #include <sluice/timer.hpp>

@@ -7,6 +7,7 @@
 #include <sluice/bytes.hpp>
 #include <sluice/message.hpp>
 #include <sluice/pid.hpp>
+#include <sluice/result.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -64,7 +65,24 @@ struct disconnected {
   std::uint64_t bytes_out = 0;  ///< accepted by the kernel
 };
 
-/// To a connection: write what is queued before this message, then close.
+/// From a client: an attempt to connect has failed. Without will_retry it is the client's last
+/// word.
+struct connect_failed {
+  alias id;
+  sluice::error error{};
+  std::uint32_t attempt = 0;  ///< 1 for the first since the start or the last connection
+  bool will_retry = false;
+};
+
+/// Bytes that were sent to a connection and will not be written: the first of them since the last
+/// writable or connected. How much was lost in the end is in writable, or in disconnected.
+struct dropped {
+  alias id;
+  std::uint64_t bytes = 0;  ///< of the one message that was the first
+};
+
+/// To a connection: write what is queued before this message, then close. To a client: the same,
+/// and it ends.
 struct close {
   alias id;
 };

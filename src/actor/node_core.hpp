@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string_view>
 #include <vector>
@@ -78,6 +79,9 @@ struct node_core {
   std::uint32_t ring_worker_first = 0;  ///< workers [first, first + count) own rings
   std::uint32_t ring_worker_count = 0;
   base::atomic<std::uint32_t> next_ring{0};
+  /// Names being looked up; outlives the node with the threads that do it.
+  std::shared_ptr<base::atomic<std::uint32_t>> resolving =
+      std::make_shared<base::atomic<std::uint32_t>>(0);
   base::atomic<std::uint32_t> quarantined{0};  ///< blocking metas that would not end
   /// Changes whenever something ended while the node stops; a futex.
   base::atomic<std::uint32_t> ended_signal{0};

@@ -94,6 +94,11 @@ socket_address socket_address::peer_of(int fd) noexcept {
   return found;
 }
 
+bool operator==(const socket_address& left, const socket_address& right) noexcept {
+  return left.length_ == right.length_ &&
+         std::memcmp(&left.storage_, &right.storage_, left.length_) == 0;
+}
+
 std::uint16_t socket_address::port() const noexcept {
   switch (family()) {
     case AF_INET: return ntohs(reinterpret_cast<const ::sockaddr_in*>(&storage_)->sin_port);

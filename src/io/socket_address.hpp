@@ -41,6 +41,7 @@ class socket_address {
     return reinterpret_cast<const ::sockaddr*>(&storage_);
   }
   [[nodiscard]] ::socklen_t length() const noexcept { return length_; }
+  friend bool operator==(const socket_address& left, const socket_address& right) noexcept;
   /// The sockaddr, as from_bytes takes it.
   [[nodiscard]] std::span<const std::byte> span() const noexcept {
     return {reinterpret_cast<const std::byte*>(&storage_), length_};

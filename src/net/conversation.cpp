@@ -12,20 +12,6 @@ namespace sluice::inline v0::net {
 
 namespace {
 
-io::stream_options stream_options_of(const tcp::connection_options& asked) noexcept {
-  io::stream_options options;
-  options.nodelay = asked.nodelay;
-  options.write_bytes_high = asked.write_bytes_high;
-  options.write_bytes_low = asked.write_bytes_low;
-  switch (asked.policy) {
-    case tcp::write_policy::pause_reading: options.policy = io::write_policy::pause_reading; break;
-    case tcp::write_policy::drop: options.policy = io::write_policy::drop; break;
-    case tcp::write_policy::close: options.policy = io::write_policy::close; break;
-  }
-  options.receive.bytes_max = asked.read_bytes_max;
-  return options;
-}
-
 tcp::disconnect_reason disconnect_reason_of(io::close_reason reason) noexcept {
   using from = io::close_reason;
   using to = tcp::disconnect_reason;
@@ -46,9 +32,6 @@ tcp::disconnect_reason disconnect_reason_of(io::close_reason reason) noexcept {
 
 }  // namespace
 
-connection_plan::connection_plan(const tcp::connection_options& from)
-    : asked(from), stream(stream_options_of(from)) {}
-
 exit_reason exit_reason_of(io::close_reason reason) {
   if (reason == io::close_reason::closed_by_peer || reason == io::close_reason::closed_here) {
     return exit_reason::normal();
@@ -59,7 +42,7 @@ exit_reason exit_reason_of(io::close_reason reason) {
 void close_in_turn(core::slot& worker, alias id) {
   // Relaxed: the caller is the owner.
   core::send_control(*worker.running_on.load(base::relaxed), id.slot, id.generation, priority::main,
-                     tcp::close{id});
+                     turn_to_close{});
 }
 
 void answer_drain_probe(core::slot& worker, core::envelope& carried) {
@@ -123,6 +106,7 @@ void conversation::on_stream_closed(io::close_reason reason, std::uint64_t bytes
                                     std::uint64_t bytes_out) noexcept {
   if (teller_.is_given_up()) return;
   drain_over_.cancel();
+  owner_.on_conversation_ending();
   // C4. It may have ended before its exit reached us.
   if (teller_.is_alive(worker_)) {
     teller_.tell_surely(worker_, tcp::disconnected{id_, disconnect_reason_of(reason),

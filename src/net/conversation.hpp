@@ -24,11 +24,11 @@
 #include <string>
 
 #include <sluice/pid.hpp>
-#include <sluice/tcp_options.hpp>
 
 #include "base/unique_fd.hpp"
 #include "io/stream.hpp"
 #include "io/timeout.hpp"
+#include "net/connection_plan.hpp"
 #include "net/teller.hpp"
 
 namespace sluice::inline v0::core {
@@ -44,16 +44,10 @@ struct drain_probe {
 };
 void answer_drain_probe(core::slot& worker, core::envelope& carried);
 
-/// In the worker's activation: the close follows what the worker wrote before.
+/// To the connection, in answer: its worker has handled, and answered, what came before.
+struct turn_to_close {};
+/// In the worker's activation: sends it.
 void close_in_turn(core::slot& worker, alias id);
-
-/// The options of connections as the layers below want them; made once for all that share them.
-struct connection_plan {
-  explicit connection_plan(const tcp::connection_options& from);
-
-  tcp::connection_options asked;
-  io::stream_options stream;
-};
 
 [[nodiscard]] exit_reason exit_reason_of(io::close_reason reason);
 
@@ -61,6 +55,8 @@ class conversation final : private io::stream_handler, private io::timeout::list
  public:
   class owner {
    public:
+    /// Before the worker is told disconnected.
+    virtual void on_conversation_ending() noexcept {}
     /// Last, exactly once after begin(). The conversation may be destroyed in it.
     virtual void on_conversation_over(io::close_reason why) noexcept = 0;
 

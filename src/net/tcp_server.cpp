@@ -49,13 +49,8 @@ result<void> server::implementation::open(server& self) {
 }
 
 result<void> server::implementation::check_options() const {
-  const connection_options& each = options_.connection;
   if (options_.backlog < 1) return bad("tcp::server: backlog");
-  if (each.write_bytes_high == 0) return bad("tcp::server: write_bytes_high");
-  if (each.write_bytes_low > each.write_bytes_high) return bad("tcp::server: write_bytes_low");
-  if (each.read_bytes_max == 0) return bad("tcp::server: read_bytes_max");
-  if (each.flush_time_max.count() < 0) return bad("tcp::server: flush_time_max");
-  return {};
+  return net::check(options_.connection);
 }
 
 // Without workers the parent is the worker: a process, and not the node's root.

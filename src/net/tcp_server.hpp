@@ -27,10 +27,7 @@
 #include "base/unique_fd.hpp"
 #include "io/listener.hpp"
 #include "io/socket_address.hpp"
-
-namespace sluice::inline v0::net {
-struct connection_plan;
-}
+#include "net/connection_plan.hpp"
 
 namespace sluice::inline v0::tcp {
 

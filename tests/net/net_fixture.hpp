@@ -48,13 +48,23 @@ inline std::atomic<std::size_t> client_descriptors{0};
 /// What workers were told, in order.
 class journal {
  public:
-  enum class kind { connected, data, writable, read_closed, disconnected };
+  enum class kind {
+    connected,
+    data,
+    writable,
+    read_closed,
+    disconnected,
+    connect_failed,
+    dropped,
+  };
   struct entry {
     kind what;
     alias id;
     std::string text{};  // bytes, or the peer's address
     tcp::disconnected end{};
     int worker = 0;
+    tcp::connect_failed failure{};
+    std::uint64_t amount = 0;  // of bytes dropped
   };
 
   void write(entry line) {
@@ -140,6 +150,12 @@ struct worker : actor<worker, errand> {
   }
   void on(tcp::writable there) { notes.write({kind::writable, there.id, {}, {}, number}); }
   void on(tcp::disconnected end) { notes.write({kind::disconnected, end.id, {}, end, number}); }
+  void on(tcp::connect_failed why) {
+    notes.write({kind::connect_failed, why.id, {}, {}, number, why});
+  }
+  void on(tcp::dropped lost) {
+    notes.write({kind::dropped, lost.id, {}, {}, number, {}, lost.bytes});
+  }
 
   journal& notes;
   int number;
@@ -270,7 +286,8 @@ class client {
   explicit client(std::uint16_t port) : client() {
     if (!connect(port)) throw std::runtime_error("a test client cannot connect");
   }
-  client() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  client() : client(base::unique_fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}) {}
+  explicit client(base::unique_fd socket) : socket_(std::move(socket)) {
     const ::timeval limit{std::chrono::seconds{patience}.count(), 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
@@ -349,6 +366,48 @@ class client {
  private:
   base::unique_fd socket_;
   int end_errno_ = 0;
+};
+
+/// A TCP server's end without a node: accepts when it is asked to, on a port of 127.0.0.1.
+class raw_server {
+ public:
+  /// A port of 0 is any free one; an accept queue of 0 takes one connection and leaves the next
+  /// ones unanswered.
+  explicit raw_server(std::uint16_t port = 0, int backlog = 64) {
+    socket_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    ::sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_port = htons(port);
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::bind(socket_.get(), reinterpret_cast<::sockaddr*>(&where), sizeof where) == 0);
+    REQUIRE(::listen(socket_.get(), backlog) == 0);
+    const ::timeval limit{std::chrono::seconds{patience}.count(), 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    ::socklen_t size = sizeof where;
+    ::getsockname(socket_.get(), reinterpret_cast<::sockaddr*>(&where), &size);
+    port_ = ntohs(where.sin_port);
+    ++client_descriptors;
+  }
+  raw_server(const raw_server&) = delete;
+  raw_server& operator=(const raw_server&) = delete;
+  ~raw_server() { close(); }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::unique_ptr<client> accept() {
+    const int fd =
+        uninterrupted([&] { return ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC); });
+    if (fd < 0) throw std::runtime_error("nobody connects to the test");
+    return std::make_unique<client>(base::unique_fd{fd});
+  }
+  void close() {
+    if (socket_.is_open()) --client_descriptors;
+    socket_.reset();
+  }
+
+ private:
+  base::unique_fd socket_;
+  std::uint16_t port_ = 0;
 };
 
 inline std::uint64_t fresh_seed() {
