@@ -31,6 +31,7 @@
 #include <sluice/library_messages.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
+#include <sluice/request.hpp>
 #include <sluice/timer.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
@@ -98,15 +99,23 @@ class participant {
   template <message M>
   timer send_after(std::chrono::nanoseconds delay, address to, M message,
                    priority lane = priority::main) noexcept {
-    const core::outgoing out =
-        core::open_envelope(*self_, core::block_class_for(core::payload_offset<M>() + sizeof(M)),
-                            core::payload_offset<M>() + sizeof(M));
-    if (out.carried == nullptr) return {};
-    out.carried->type = &core::message_type_of<M>;
-    new (reinterpret_cast<std::byte*>(out.carried) + core::payload_offset<M>())
-        M(std::move(message));
-    return core::post_later(*self_, out.carried, to, lane, delay);
+    core::envelope* const carried = core::prepare(*self_, std::move(message));
+    return carried == nullptr ? timer{} : core::post_later(*self_, carried, to, lane, delay);
   }
+  /// Sends copies of `message` at a fixed rate: at now + period, now + 2 periods, ..., never early.
+  /// Times that were missed are left out. Ends when it is cancelled, when this process or meta ends
+  /// and when the receiver has. No timer for a period that is not positive.
+  template <repeatable_message M>
+  timer send_every(std::chrono::nanoseconds period, address to, M message,
+                   priority lane = priority::main) noexcept {
+    core::envelope* const carried = core::prepare(*self_, std::move(message));
+    if (carried == nullptr) return {};
+    return core::post_every(*self_, carried, to, lane, period, core::repeat_kind_of<M>);
+  }
+
+  /// Ends a request that has no completion yet: it will say cancelled. False: it is not known here,
+  /// or its completion was handed over.
+  bool cancel_request(ref id) noexcept { return core::cancel_request(*self_, id); }
 
   /// Who sent the message being handled; names nobody outside of a handler.
   [[nodiscard]] address sender() const noexcept { return core::sender_of(*self_); }
@@ -123,6 +132,11 @@ class participant {
     return core::exit_from(*self_, who, std::move(reason));
   }
 
+  /// The same after `delay`. The handle prevents it.
+  timer exit_after(std::chrono::nanoseconds delay, address who, exit_reason reason) noexcept {
+    return core::exit_later(*self_, who, std::move(reason), delay);
+  }
+
   /// Spawns a meta process (meta.hpp, tcp.hpp) below this one.
   template <class M, class... Arguments>
   [[nodiscard]] result<meta_handle<M>> spawn_meta(core::options_of<M> options = {},
@@ -130,6 +144,7 @@ class participant {
 
   /// For the library.
   void bind(core::slot& place) noexcept { self_ = &place; }
+  [[nodiscard]] core::slot& place() const noexcept { return *self_; }
 
  protected:
   participant() noexcept = default;
@@ -140,6 +155,44 @@ class participant {
   // Until bind(): a place whose every use says that this is not inside of a handler.
   core::slot* self_ = &core::unbound_slot();
 };
+
+namespace core {
+
+/// The part of a participant that must know its own type: asking, since the completion comes back
+/// to a handler of Self.
+template <class Self, class Base>
+class asking : public Base {
+ public:
+  /// Asks `to`, a pid, alias, address or handle; goes on at once. One completion<M> follows for
+  /// `on(completion<M>)`, also if nobody is there. An error means that none follows: bad_argument
+  /// (to itself), stopping (the node or the requester ends), out_of_memory.
+  template <class M>
+  result<ref> request(address to, M asked, const request_options& options = {}) noexcept {
+    check_request<M>();
+    return request_from<M>(*this->self_, message_type_of<request_of<M>>,
+                           completion_kind_of<Self, M>, to, std::move(asked), options);
+  }
+  template <class A, class Address, class M>
+  result<ref> request(const basic_handle<A, Address>& to, M asked,
+                      const request_options& options = {}) noexcept {
+    check_request<M>();
+    return request_from<M>(*this->self_, basic_handle<A, Address>::template type_for_request<M>(),
+                           completion_kind_of<Self, M>, to, std::move(asked), options);
+  }
+
+ private:
+  template <class M>
+  static constexpr void check_request() noexcept {
+    static_assert(request_type<M>,
+                  "sluice: a request names its reply: add `using reply = T;` to its type (void is "
+                  "a reply too)");
+    static_assert(handles<Self, completion<M>>,
+                  "sluice: who requests hears of the end: add void on(sluice::completion<that "
+                  "type>)");
+  }
+};
+
+}  // namespace core
 
 /// The erased base of all processes.
 class actor_base : public participant {
@@ -162,7 +215,7 @@ class actor_base : public participant {
 };
 
 template <class Self, class... Messages>
-class actor : public actor_base {
+class actor : public core::asking<Self, actor_base> {
  public:
   using listed_messages = typename core::flatten<messages<>, Messages...>::type;
 };

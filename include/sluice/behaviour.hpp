@@ -14,6 +14,7 @@
 
 #include <sluice/exit_reason.hpp>
 #include <sluice/message.hpp>
+#include <sluice/request.hpp>
 #include <sluice/result.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
@@ -59,14 +60,90 @@ concept handles = requires(A& actor, M&& message) {
 }
 || requires(A& actor, M& message) { actor.on(message); };
 
+template <class M>
+[[nodiscard]] M& payload_of(envelope& carried) noexcept {
+  return *reinterpret_cast<M*>(reinterpret_cast<std::byte*>(&carried) + payload_offset<M>());
+}
+
+/// Calls A's handler for M, by && or by &.
+template <class A, class M>
+requires handles<A, M>
+decltype(auto) call_handler(A& actor, M& message) {
+  if constexpr (requires { actor.on(std::move(message)); }) {
+    return actor.on(std::move(message));
+  } else {
+    return actor.on(message);
+  }
+}
+
 template <class A, class M>
 void invoke_handler(void* object, envelope& carried) {
-  A& actor = *static_cast<A*>(object);
-  M& payload = *reinterpret_cast<M*>(reinterpret_cast<std::byte*>(&carried) + payload_offset<M>());
-  if constexpr (requires { actor.on(std::move(payload)); }) {
-    static_cast<void>(actor.on(std::move(payload)));
+  static_cast<void>(call_handler(*static_cast<A*>(object), payload_of<M>(carried)));
+}
+
+/// A answers the request M by `void on(M, reply_to<M>)`.
+template <class A, class M>
+concept answers_later = request_type<M> && requires(A& actor, M&& asked, reply_to<M>&& answer) {
+  actor.on(std::move(asked), std::move(answer));
+};
+
+// By what its handler returns: the reply or a result of it.
+template <class A, class M>
+[[nodiscard]] constexpr bool returns_the_reply() noexcept {
+  if constexpr (request_type<M> && handles<A, M>) {
+    using reply = typename M::reply;
+    using returned = decltype(call_handler(std::declval<A&>(), std::declval<M&>()));
+    if constexpr (std::is_void_v<reply> && std::is_void_v<returned>) {
+      return true;
+    } else if constexpr (std::is_void_v<returned>) {
+      return false;
+    } else {
+      return std::is_convertible_v<returned, result<reply>>;
+    }
   } else {
-    static_cast<void>(actor.on(payload));
+    return false;
+  }
+}
+template <class A, class M>
+concept answers_by_return = returns_the_reply<A, M>();
+
+/// `A answers M`: the request M.
+template <class A, class M>
+concept answers = answers_later<A, M> || answers_by_return<A, M>;
+
+template <class A, class M>
+void invoke_request(void* object, envelope& carried) {
+  A& actor = *static_cast<A*>(object);
+  auto& asked = payload_of<request_of<M>>(carried);
+  if constexpr (answers_later<A, M>) {
+    actor.on(std::move(asked.message), std::move(asked.answer));
+  } else if constexpr (std::is_void_v<decltype(call_handler(actor, asked.message))>) {
+    call_handler(actor, asked.message);
+    asked.answer.answer({});
+  } else {
+    asked.answer.answer(call_handler(actor, asked.message));
+  }
+}
+
+/// Of the request C ends: only the first of an answer, a time-out and a cancel gets through.
+template <class A, class C>
+void invoke_completion(void* object, envelope& carried) {
+  A& actor = *static_cast<A*>(object);
+  C& done = payload_of<C>(carried);
+  switch (settle_request(actor.place(), done.id, done.label)) {
+    case request_state::over: return;
+    case request_state::cancelled: done.answer = error{error_code::cancelled, 0, "request"}; break;
+    case request_state::answered: break;
+  }
+  static_cast<void>(call_handler(actor, done));
+}
+
+template <class A, class M>
+[[nodiscard]] constexpr invoke_function handler_of() noexcept {
+  if constexpr (completion_traits<M>::is_completion) {
+    return &invoke_completion<A, M>;
+  } else {
+    return &invoke_handler<A, M>;
   }
 }
 
@@ -94,12 +171,16 @@ template <class A, class Listed, class Library>
 struct dispatch_table;
 template <class A, class... Listed, class... Library>
 struct dispatch_table<A, messages<Listed...>, messages<Library...>> {
-  static_assert((handles<A, Listed> && ...),
+  static_assert(((handles<A, Listed> || answers<A, Listed>)&&...),
                 "sluice: an actor lists a message type for which it has no handler: write "
                 "void on(that type)");
 
+  // A request type may also come as a plain message.
+  template <class M>
+  static constexpr std::size_t entries_for =
+      std::size_t{handles<A, M>} + std::size_t{answers<A, M>};
   static constexpr std::size_t used =
-      sizeof...(Listed) + (std::size_t{0} + ... + (handles<A, Library> ? 1 : 0));
+      (std::size_t{0} + ... + entries_for<Listed>)+(std::size_t{0} + ... + entries_for<Library>);
   static constexpr std::size_t size = std::bit_ceil(2 * used + 1);
 
   // Which places are taken is noted apart: under UBSan g++ 12 cannot compare an address with null
@@ -109,20 +190,21 @@ struct dispatch_table<A, messages<Listed...>, messages<Library...>> {
     std::array<bool, size> is_taken{};
 
     template <class M>
-    constexpr void add() {
+    constexpr void add(invoke_function invoke) {
       std::size_t at = name_hash(type_name<M>()) & (size - 1);
       while (is_taken[at]) at = (at + 1) & (size - 1);
       is_taken[at] = true;
-      table[at] = {&message_type_of<M>, &invoke_handler<A, M>};
+      table[at] = {&message_type_of<M>, invoke};
     }
     template <class M>
     constexpr void add_if_handled() {
-      if constexpr (handles<A, M>) add<M>();
+      if constexpr (handles<A, M>) add<M>(handler_of<A, M>());
+      if constexpr (answers<A, M>) add<request_of<M>>(&invoke_request<A, M>);
     }
   };
   static constexpr std::array<handler_entry, size> build() {
     builder made;
-    (made.template add<Listed>(), ...);
+    (made.template add_if_handled<Listed>(), ...);
     (made.template add_if_handled<Library>(), ...);
     return made.table;
   }

@@ -12,6 +12,7 @@
 #include <sluice/exit_reason.hpp>
 #include <sluice/message.hpp>
 #include <sluice/pid.hpp>
+#include <sluice/request.hpp>
 #include <sluice/result.hpp>
 #include <sluice/spawn_order.hpp>
 #include <sluice/timer.hpp>
@@ -38,6 +39,10 @@ send_outcome post(slot& self, envelope* carried, address to, priority lane) noex
 send_outcome post_named(slot& self, envelope* carried, std::string_view name,
                         priority lane) noexcept;
 [[nodiscard]] timer post_later(slot& self, envelope* carried, address to, priority lane,
+                               std::chrono::nanoseconds delay) noexcept;
+[[nodiscard]] timer post_every(slot& self, envelope* carried, address to, priority lane,
+                               std::chrono::nanoseconds period, const repeat_kind& copies) noexcept;
+[[nodiscard]] timer exit_later(slot& self, address who, exit_reason reason,
                                std::chrono::nanoseconds delay) noexcept;
 [[nodiscard]] result<pid> spawn_from(slot& self, const spawn_order& order) noexcept;
 [[nodiscard]] result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept;
@@ -71,6 +76,17 @@ send_outcome carry(const message_type& type, M&& message, Open&& open, Post&& po
   return post_it(out.carried);
 }
 
+/// Builds `message` in an envelope, to be sent later; null when memory is out.
+template <message M>
+[[nodiscard]] envelope* prepare(slot& self, M&& message) noexcept {
+  constexpr std::size_t bytes = payload_offset<M>() + sizeof(M);
+  const outgoing out = open_envelope(self, block_class_for(bytes), bytes);
+  if (out.carried == nullptr) return nullptr;
+  out.carried->type = &message_type_of<M>;
+  new (reinterpret_cast<std::byte*>(out.carried) + payload_offset<M>()) M(std::move(message));
+  return out.carried;
+}
+
 template <message M>
 send_outcome send_from(slot& self, const message_type& type, address to, M&& message,
                        priority lane) noexcept {
@@ -89,6 +105,24 @@ send_outcome send_through(gate* node, const message_type& type, address to, M&& 
         return open_envelope(node, to.node, block, bytes);
       },
       [&](envelope* carried) { return post(node, carried, to, lane); });
+}
+
+/// Asks `to`; the completion will come back as `kind` says.
+template <class M>
+[[nodiscard]] result<ref> request_from(slot& self, const message_type& type,
+                                       const completion_kind& kind, address to, M&& asked,
+                                       const request_options& options) noexcept {
+  using payload = request_of<M>;
+  constexpr std::size_t bytes = payload_offset<payload>() + sizeof(payload);
+  auto opened = open_request(self, to, kind, options, block_class_for(bytes), bytes);
+  if (!opened) return opened.error();
+  const auto [carried, answer] = opened.value();
+  carried->type = &type;
+  new (reinterpret_cast<std::byte*>(carried) + payload_offset<payload>())
+      payload{reply_to<M>{answer}, std::forward<M>(asked)};
+  // A refusal answers it.
+  static_cast<void>(post(self, carried, to, options.lane));
+  return answer.id;
 }
 
 }  // namespace core

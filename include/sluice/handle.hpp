@@ -19,11 +19,25 @@ namespace core {
 /// The descriptor of M on its way to an A: carries A's handler, so that the receiver needs no
 /// lookup.
 template <class A, class M>
-inline constexpr message_type bound_message_type_of{
-    &message_type_of<M>,     std::is_trivially_destructible_v<M> ? nullptr : &destroy_payload<M>,
-    &behaviour_of<A>::value, &invoke_handler<A, M>,
-    type_name<M>(),          name_hash(type_name<M>()),
-    payload_offset<M>(),     nullptr};
+[[nodiscard]] constexpr message_type bind_message_type(invoke_function invoke) noexcept {
+  message_type bound = message_type_of<M>;
+  bound.bound_to = &behaviour_of<A>::value;
+  bound.invoke = invoke;
+  return bound;
+}
+template <class A, class M>
+inline constexpr message_type bound_message_type_of = bind_message_type<A, M>(handler_of<A, M>());
+template <class A, class M>
+inline constexpr message_type bound_request_type_of =
+    bind_message_type<A, request_of<M>>(&invoke_request<A, M>);
+
+/// The completion of M on its way back to a Self, which needs no list either.
+template <class Self, class M>
+inline constexpr message_type bound_completion_type_of =
+    bind_message_type<Self, completion<M>>(&invoke_completion<Self, completion<M>>);
+template <class Self, class M>
+inline constexpr completion_kind completion_kind_of =
+    completion_kind_by<M>(&bound_completion_type_of<Self, M>);
 
 }  // namespace core
 
@@ -62,6 +76,19 @@ class basic_handle {
       return core::bound_message_type_of<A, M>;
     } else {
       return core::message_type_of<M>;
+    }
+  }
+  /// The same for the request M.
+  template <class M>
+  [[nodiscard]] static const core::message_type& type_for_request() noexcept {
+    static_assert(
+        core::answers<A, M> || requires(A & actor, any_message & any) { actor.on(any); },
+        "sluice: this actor does not answer the request: add `reply on(that type)` or "
+        "`void on(that type, reply_to<that type>)`");
+    if constexpr (core::answers<A, M>) {
+      return core::bound_request_type_of<A, M>;
+    } else {
+      return core::message_type_of<core::request_of<M>>;
     }
   }
 

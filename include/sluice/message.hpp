@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <sluice/pid.hpp>
+#include <sluice/result.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -42,6 +43,8 @@ struct slot;
 using invoke_function = void (*)(void* object, envelope& carried);
 /// `self` is the receiver's slot, for sends in its name.
 using unhandled_function = void (*)(slot& self, envelope& carried);
+/// Told to a message that will not be handled, before it is destroyed.
+using lose_function = void (*)(void* payload, error_code why) noexcept;
 
 /// The descriptor of a message type, or of one bound to the handler of one actor type.
 struct message_type {
@@ -53,6 +56,7 @@ struct message_type {
   std::uint32_t hash;                 ///< of the name; places it in dispatch tables
   std::uint32_t payload_offset;       ///< from the start of the envelope
   unhandled_function when_unhandled;  ///< null: unhandled is unhandled
+  lose_function when_lost;            ///< null: nobody waits for what becomes of it
 };
 
 /// The header in front of every message. Layout is fixed: header 40 bytes, payload at 40 or, for
@@ -122,6 +126,10 @@ template <class M>
 template <class M>
 inline constexpr unhandled_function unhandled_action = nullptr;
 
+/// What an M that is lost on its way does about it.
+template <class M>
+inline constexpr lose_function lose_action = nullptr;
+
 /// The one descriptor of M in the program; its address is the type's identity.
 template <class M>
 inline constexpr message_type message_type_of{
@@ -132,7 +140,8 @@ inline constexpr message_type message_type_of{
     type_name<M>(),
     name_hash(type_name<M>()),
     payload_offset<M>(),
-    unhandled_action<M>};
+    unhandled_action<M>,
+    lose_action<M>};
 
 }  // namespace core
 

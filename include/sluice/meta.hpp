@@ -69,7 +69,7 @@ class meta_base : public participant {
 };
 
 template <class Self, class... Messages>
-class meta : public meta_base {
+class meta : public core::asking<Self, meta_base> {
  public:
   using listed_messages = typename core::flatten<messages<>, Messages...>::type;
 };

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <sluice/actor.hpp>
+#include <sluice/foreign_wait.hpp>
 #include <sluice/meta.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
@@ -82,7 +83,8 @@ struct message_statistics {
   std::uint64_t queued = 0;    ///< envelopes that exist and are none of the above
   std::uint64_t unknown = 0, full = 0, stopping = 0;                          ///< of rejected
   std::uint64_t stale = 0, receiver_ended = 0, unhandled = 0, cancelled = 0;  ///< of dropped
-  std::uint64_t alive = 0;  ///< processes and metas, without the node's root process
+  std::uint64_t late_completions = 0;  ///< of handled: answers to requests that were over
+  std::uint64_t alive = 0;             ///< processes and metas, without the node's root process
 };
 
 struct scheduler_statistics {
@@ -164,6 +166,26 @@ class node {
   template <message M>
   send_outcome send(address to, M message, priority lane = priority::main) noexcept {
     return core::send_through(way_in(), core::message_type_of<M>, to, std::move(message), lane);
+  }
+  /// Asks and waits for the answer: blocks the calling thread, and it only. An error inside of
+  /// this node's handlers and start flows (bad_argument): nobody there may wait.
+  template <class M>
+  [[nodiscard]] auto call(address to, M asked, const request_options& options = {}) noexcept {
+    static_assert(request_type<M>,
+                  "sluice: a request names its reply: add `using reply = T;` to its type (void is "
+                  "a reply too)");
+    return core::call_and_wait<M>(way_in(), core::message_type_of<core::request_of<M>>, to,
+                                  std::move(asked), options);
+  }
+  template <class A, class Address, class M>
+  [[nodiscard]] auto call(const basic_handle<A, Address>& to, M asked,
+                          const request_options& options = {}) noexcept {
+    static_assert(request_type<M>,
+                  "sluice: a request names its reply: add `using reply = T;` to its type (void is "
+                  "a reply too)");
+    return core::call_and_wait<M>(way_in(),
+                                  basic_handle<A, Address>::template type_for_request<M>(), to,
+                                  std::move(asked), options);
   }
   /// Asks a process or meta to end.
   send_outcome exit(address who, exit_reason reason = exit_reason::shutdown()) noexcept {

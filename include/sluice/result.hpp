@@ -36,6 +36,9 @@ enum class error_code : unsigned char {
   cancelled,           ///< the operation was cancelled
   io_unavailable,      ///< io_uring cannot be used here; the message says why and the way out
   init_failed,         ///< init() or on_start() refused or threw
+  unhandled,           ///< the receiver has no handler for the message
+  receiver_ended,      ///< the receiver ended before it answered
+  no_reply,            ///< the receiver let go of the request without an answer
   not_supported,       ///< this build, kernel or context cannot do it
   system,              ///< any other errno
 };

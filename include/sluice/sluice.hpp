@@ -13,6 +13,7 @@
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
 #include <sluice/port.hpp>
+#include <sluice/request.hpp>
 #include <sluice/result.hpp>
 #include <sluice/tcp.hpp>
 #include <sluice/tcp_client.hpp>

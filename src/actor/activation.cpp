@@ -64,7 +64,7 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) noexcep
   const message_type* const type = carried.type->identity;
   if (type == &message_type_of<exit_request>) {
     auto& request = *static_cast<exit_request*>(carried.payload());
-    if (self.meta != nullptr && ends_by_itself(self, request.reason)) return true;
+    if (is_meta(self) && ends_by_itself(self, request.reason)) return true;
     by.ending = std::move(request.reason);
     self.exit_wanted = 1;
     return true;
@@ -123,6 +123,9 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) noexcep
   } catch (...) {
     is_handled = true;
     by.ending = reason_of_current_exception(exit_code::exception);  // A3
+    if (carried->type->when_lost != nullptr) {
+      carried->type->when_lost(carried->payload(), error_code::receiver_ended);
+    }
     self.exit_wanted = 1;
   }
 #else

@@ -2,7 +2,7 @@
 #include <sluice/context.hpp>
 
 #include "actor/activation.hpp"
-#include "actor/delayed_send.hpp"
+#include "actor/caller.hpp"
 #include "actor/delivery.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
@@ -17,72 +17,8 @@ namespace core {
 
 namespace {
 
-// The execution of the calling thread for a blocking meta, whose two flows are two threads. A
-// thread of another node spawning here goes by the owner stamp, as all others do.
-execution* execution_of(const slot& self) noexcept {
-  execution* const here = current_execution();
-  if (here != nullptr && here->node.slots.find(self.index) == &self) return here;
-  return self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
-}
-
-// The execution behind a call on `self`: the worker's that runs it or, in a blocking meta's start
-// (which may outlive the node), that thread's own, under the rundown.
-class caller {
- public:
-  explicit caller(slot& self) noexcept {
-    if (kind_of(self) != slot_kind::blocking_meta) {
-      by_ = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
-      SLUICE_ASSERT(by_ != nullptr, "an actor's member was called from outside of its handlers");
-      return;
-    }
-    by_ = execution_of(self);
-    SLUICE_ASSERT(by_ != nullptr, "a meta's member was called from a thread that is not its own");
-    if (by_->needs_rundown) through_gate(*by_->node.way_in);
-  }
-  caller(const caller&) = delete;
-  caller& operator=(const caller&) = delete;
-  ~caller() {
-    if (has_access_) access().~foreign_access();
-  }
-
-  explicit operator bool() const noexcept { return by_ != nullptr; }
-  [[nodiscard]] execution& by() noexcept { return *by_; }
-
- private:
-  foreign_access& access() noexcept { return *reinterpret_cast<foreign_access*>(storage_); }
-  void through_gate(gate& way_in) noexcept {
-    const std::uint32_t id = by_->node.id;
-    new (storage_) foreign_access(way_in, id);
-    has_access_ = true;
-    if (!access()) by_ = nullptr;
-  }
-
-  execution* by_ = nullptr;
-  bool has_access_ = false;
-  alignas(foreign_access) std::byte storage_[sizeof(foreign_access)];
-};
-
-// The generation of the pid or alias: a meta's outlives that of its slot.
-std::uint32_t own_generation(const slot& self) noexcept {
-  return self.meta != nullptr ? self.meta->generation
-                              : self.generation.load(base::relaxed);  // Relaxed: the owner.
-}
-
-void sign(envelope& carried, const slot& self) noexcept {
-  carried.from_slot = self.index;
-  carried.from_node = 0;
-  carried.from_generation = own_generation(self);
-  if (self.meta != nullptr) carried.block |= block_from_meta;
-}
-
 outgoing opened(execution& by, std::uint8_t block, std::size_t bytes) noexcept {
   return {by.make_envelope(block, bytes), send_outcome::full};
-}
-
-// A send that ends before it reaches a mailbox: counted as one all the same.
-void refuse(execution& by, envelope* carried, dead_letter why) noexcept {
-  base::add_single_writer(by.counters.sent, std::uint64_t{1});
-  by.bury(carried, why);
 }
 
 // An address of another node, or of none: nothing here can reach it.
@@ -137,22 +73,6 @@ send_outcome post_named(slot& self, envelope* carried, std::string_view name,
   return post(self, carried, find_name(self, name), lane);
 }
 
-timer post_later(slot& self, envelope* carried, address to, priority lane,
-                 std::chrono::nanoseconds delay) noexcept {
-  caller from{self};
-  sign(*carried, self);
-  execution& by = from ? from.by() : *execution_of(self);
-  if (!from || to.node != by.node.id) {
-    refuse(by, carried, from ? dead_letter::unknown : dead_letter::stopping);
-    return {};
-  }
-  const base::nanoseconds_t now = base::now_ns();
-  const base::nanoseconds_t wait = delay.count() < 0 ? 0 : delay.count();
-  const base::nanoseconds_t deadline =
-      wait > latest_deadline_ns - now ? latest_deadline_ns : now + wait;
-  return timer{arm_delayed(by, carried, to.slot, to.generation, lane, deadline)};
-}
-
 result<pid> spawn_from(slot& self, const spawn_order& order) noexcept {
   caller from{self};
   if (!from) return error{error_code::stopping, 0, "spawn"};
@@ -163,7 +83,7 @@ result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept {
   caller from{self};
   if (!from) return error{error_code::stopping, 0, "spawn_meta"};
   execution& by = from.by();
-  if (self.meta == nullptr || order.tie_to_spawner) {
+  if (!is_meta(self) || order.tie_to_spawner) {
     return spawn_meta(by, order, self, own_generation(self));
   }
   return spawn_meta(by, order, *by.node.slots.find(self.meta->parent_slot),
@@ -249,24 +169,12 @@ gate* gate_of(const slot& self) noexcept {
 
 namespace {
 
-// The execution of a thread that the node owns and waits for: it needs no rundown.
-execution* own_thread_of(std::uint32_t node_id) noexcept {
-  execution* const here = current_execution();
-  const bool is_own = here != nullptr && !here->needs_rundown && here->node.id == node_id;
-  return is_own ? here : nullptr;
-}
-
 void count_made(execution& by, std::uint64_t amount) noexcept {
   base::add_single_writer(by.counters.envelopes_made, amount);
 }
 
 send_outcome post_signed(execution& by, envelope* carried, address to, priority lane) noexcept {
-  // Inside a handler the sender is who runs; elsewhere nobody.
-  if (by.running != nullptr) {
-    sign(*carried, *by.running);
-  } else {
-    leave_unsigned(*carried);
-  }
+  sign_by_flow(by, *carried);
   return deliver_to(by, carried, to, lane);
 }
 

@@ -7,6 +7,7 @@
 #include "actor/delivery.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/requests.hpp"
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/worker.hpp"
@@ -90,9 +91,10 @@ void execution::schedule_elsewhere(slot& ready) noexcept {
   }  // Else the threads are gone and the last sweep of stop finds the receiver (node/stop.cpp).
 }
 
-void execution::count_dead(const envelope& dead, dead_letter why) noexcept {
+void execution::count_dead(envelope& dead, dead_letter why) noexcept {
   count(counters.dead[static_cast<unsigned>(why)]);
   node.report_dead_letter(dead, why);
+  if (dead.type->when_lost != nullptr) dead.type->when_lost(dead.payload(), code_of(why));
 }
 
 void execution::bury(envelope* dead, dead_letter why) noexcept {

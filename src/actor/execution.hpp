@@ -55,6 +55,7 @@ struct execution_counters {
   counter ended{0};
   counter envelopes_made{0};
   counter envelopes_freed{0};
+  counter late_completions{0};  ///< of handled: their request was over
 };
 
 class execution {
@@ -77,6 +78,8 @@ class execution {
   base::atomic<bool> is_detached{
       false};                  ///< foreign threads: the node has stopped and let go of it
   bool needs_rundown = false;  ///< a blocking meta's own thread: it may outlive the node
+  std::uint64_t next_ref = 0;  ///< numbers this thread may give away, up to refs_end
+  std::uint64_t refs_end = 0;
   slot_cache free_slots;
   execution_counters counters;
 
@@ -120,8 +123,8 @@ class execution {
   /// Grants the right to run `ready` to the right queue.
   void schedule(slot& ready) noexcept;
 
-  /// Accounts a message that will not be handled.
-  void count_dead(const envelope& dead, dead_letter why) noexcept;
+  /// Accounts a message that will not be handled, and lets a request answer itself.
+  void count_dead(envelope& dead, dead_letter why) noexcept;
   /// The same, and frees it.
   void bury(envelope* dead, dead_letter why) noexcept;
   /// The same for a whole take (newest chain, linked by `older`). Returns how many.

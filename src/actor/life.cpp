@@ -10,6 +10,7 @@
 #include "actor/activation.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/requests.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
 
@@ -199,6 +200,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
     by.node.write_log(log_level::warning,
                       "process " + std::string{self.what->name} + " ended: " + reason.message());
   }
+  close_requests(self);
   run_terminate_hook(by, self, reason);
   if (self.is_named != 0) {
     by.node.names.remove({by.node.id, self.index, self.generation.load(base::relaxed)});
@@ -209,6 +211,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
 }
 
 void close_tenant(execution& by, slot& self) noexcept {
+  close_requests(self);
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
   // [LF1] release: from here a sender finds the old generation gone; pairs EX1 (deliver).
   self.generation.store(generation + 1, base::release);
@@ -260,6 +263,7 @@ void destroy_tenant(execution& by, slot& self) noexcept {
 void release_slot(execution& by, slot& self) noexcept {
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
   self.state = life::free;
+  delete extension_of(self);
   self.kind.store(slot_kind::free, base::relaxed);  // Relaxed: as in make_tenant.
   self.meta = nullptr;
   self.what = nullptr;

@@ -1,5 +1,6 @@
 #include "actor/meta_flow.hpp"
 
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "actor/life.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/requests.hpp"
 #include "actor/rundown.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
@@ -87,6 +89,7 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   auto* meta = new (std::nothrow) meta_state{self, what};
   SLUICE_ASSERT(meta != nullptr, "no memory left for a meta process");
   meta->home = home;
+  if (!is_io) meta->requests = std::make_unique<request_book>();  // Q2
   self.meta = meta;
   meta->parent_slot = parent.index;
   meta->parent_generation = parent_generation;
@@ -165,6 +168,7 @@ void leave_handler(execution& by, slot& self) noexcept {
     by.node.write_log(log_level::warning, "meta process " + std::string{self.what->name} +
                                               " ended: " + meta.reason.message());
   }
+  close_requests(self);  // Before start knows: what it asks from then on is refused.
   if (meta.what.flow == meta_flow::blocking) {
     meta.stop.request_stop();
   } else if (meta.has_begun && meta.what.stop != nullptr) {

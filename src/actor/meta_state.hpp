@@ -18,6 +18,7 @@
 #include <sluice/pid.hpp>
 
 #include "actor/slot.hpp"
+#include "actor/slot_extension.hpp"
 #include "base/atomic.hpp"
 #include "sched/worker.hpp"
 
@@ -27,7 +28,7 @@ class io_flow;
 
 enum class child_link : std::uint8_t { linked, orphan, dead };
 
-struct meta_state {
+struct meta_state : slot_extension {
   meta_state(slot& place, const meta_behaviour& kind) noexcept
       : self(place), what(kind), generation(place.generation.load(base::relaxed)) {}
 

@@ -33,6 +33,7 @@ void message_totals::add_consumed(const execution_counters& counters) noexcept {
   for (unsigned i = 0; i < dead_letter_kinds; ++i) dead[i] += counters.dead[i].load(base::relaxed);
   envelopes_freed += counters.envelopes_freed.load(base::relaxed);
   ended += counters.ended.load(base::relaxed);
+  late_completions += counters.late_completions.load(base::relaxed);
 }
 
 void message_totals::add_sent(const execution_counters& counters) noexcept {

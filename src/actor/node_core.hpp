@@ -48,6 +48,7 @@ struct message_totals {
   std::uint64_t ended = 0;
   std::uint64_t envelopes_made = 0;
   std::uint64_t envelopes_freed = 0;
+  std::uint64_t late_completions = 0;
 
   [[nodiscard]] std::uint64_t rejected() const noexcept { return dead[0] + dead[1] + dead[2]; }
   [[nodiscard]] std::uint64_t dropped() const noexcept {
@@ -82,6 +83,7 @@ struct node_core {
   /// Names being looked up; outlives the node with the threads that do it.
   std::shared_ptr<base::atomic<std::uint32_t>> resolving =
       std::make_shared<base::atomic<std::uint32_t>>(0);
+  base::atomic<std::uint64_t> next_refs{1};    ///< threads take them by the thousand; 0 names none
   base::atomic<std::uint32_t> quarantined{0};  ///< blocking metas that would not end
   /// Changes whenever something ended while the node stops; a futex.
   base::atomic<std::uint32_t> ended_signal{0};

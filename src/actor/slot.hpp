@@ -25,6 +25,7 @@ namespace sluice::inline v0::core {
 class execution;
 struct behaviour;
 struct meta_state;
+struct process_extension;
 
 enum class slot_kind : std::uint8_t { free, process, io_meta, blocking_meta };
 
@@ -58,7 +59,10 @@ struct alignas(base::cache_line_bytes) slot {
   life state = life::free;
   std::uint8_t is_named = 0;
   std::uint8_t exit_wanted = 0;
-  meta_state* meta = nullptr;  // metas only; type-stable while linked to a parent
+  union {
+    meta_state* meta = nullptr;    // metas only; type-stable while linked to a parent
+    process_extension* extension;  // processes only: null until something needs one
+  };
 
   // -- owner only
   alignas(base::cache_line_bytes) base::atomic<execution*> running_on{nullptr};  // owner stamp
@@ -77,6 +81,11 @@ static_assert(sizeof(slot) == 2 * base::cache_line_bytes, "two lines a slot");
 }
 [[nodiscard]] inline bool is_meta(const slot& self) noexcept {
   return kind_of(self) >= slot_kind::io_meta;
+}
+
+/// What a process has beside its slot, or null.
+[[nodiscard]] inline process_extension* extension_of(const slot& self) noexcept {
+  return is_meta(self) ? nullptr : self.extension;
 }
 
 [[nodiscard]] constexpr std::uint64_t pack(child_list_head head) noexcept {

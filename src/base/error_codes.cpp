@@ -30,6 +30,9 @@ const char* to_string(error_code code) noexcept {
     case error_code::cancelled: return "cancelled";
     case error_code::io_unavailable: return "io_unavailable";
     case error_code::init_failed: return "init_failed";
+    case error_code::unhandled: return "unhandled";
+    case error_code::receiver_ended: return "receiver_ended";
+    case error_code::no_reply: return "no_reply";
     case error_code::not_supported: return "not_supported";
     case error_code::system: return "system";
   }

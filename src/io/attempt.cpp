@@ -268,6 +268,8 @@ attempt_result attempt(const request& what, attempt_state& state, receive_buffer
     case request_kind::poll: return try_poll(what);
     case request_kind::read: return try_read(what, size_max);
     case request_kind::write: return try_write(what, size_max);
+    // Waits for the disk: there is no other way without a ring.
+    case request_kind::sync: return ended_with(answer_of([&] { return ::fdatasync(what.fd); }));
   }
   return ended_with(-EINVAL);
 }

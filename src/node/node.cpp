@@ -201,6 +201,7 @@ message_statistics node::messages() const {
   sums.receiver_ended = totals.dead[4];
   sums.unhandled = totals.dead[5];
   sums.cancelled = totals.dead[6];
+  sums.late_completions = totals.late_completions;
   const std::uint64_t alive = totals.spawned - totals.ended;
   const bool has_root =
       state_->core->phase() == node_phase::running || state_->core->phase() == node_phase::stopping;

@@ -1,0 +1,18 @@
+// slot_extension: what few processes need and all metas have, beside the two lines of a slot.
+#pragma once
+
+#include <memory>
+
+#include "actor/requests.hpp"
+
+namespace sluice::inline v0::core {
+
+/// Owner only, but for what the request book says of blocking metas.
+struct slot_extension {
+  std::unique_ptr<request_book> requests;  ///< null until there is one
+};
+
+/// Of a process, made when it is first needed.
+struct process_extension : slot_extension {};
+
+}  // namespace sluice::inline v0::core
