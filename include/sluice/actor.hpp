@@ -12,7 +12,8 @@
 // and reported as unhandled. The library's own messages (sluice::tcp) need no list.
 //
 // Hooks, found by name: result<void> or void on_start() (an error or exception: nothing is
-// spawned); void terminate(const exit_reason&), once, before the object goes.
+// spawned); void terminate(const exit_reason&), once, before the object goes; void
+// on_inspect(inspect_items&), what it says of itself beside the library's own fields.
 // Threads: a process handles one message at a time; what is declared here may be called only from
 // its own handlers and hooks.
 #pragma once
@@ -180,6 +181,12 @@ class asking : public Base {
                            completion_kind_of<Self, M>, to, std::move(asked), options);
   }
 
+  /// Asks what it has to say about itself: a request in the urgent lane, completion<inspect>.
+  result<ref> request_inspect(address who, request_options options = {}) noexcept {
+    options.lane = priority::urgent;
+    return request(who, inspect{}, options);
+  }
+
  private:
   template <class M>
   static constexpr void check_request() noexcept {
@@ -256,7 +263,8 @@ struct behaviour_of<A> {
                                          core::catch_all_of<A>(),
                                          &core::destroy_object<A>,
                                          core::on_start_of<A>(),
-                                         core::terminate_of<A>()};
+                                         core::terminate_of<A>(),
+                                         core::inspect_of<A>()};
 };
 
 namespace core {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <sluice/exit_reason.hpp>
+#include <sluice/inspection.hpp>
 #include <sluice/message.hpp>
 #include <sluice/request.hpp>
 #include <sluice/result.hpp>
@@ -42,6 +43,7 @@ struct behaviour {
   void (*destroy)(void*) noexcept;
   result<void> (*start)(void*);                  ///< on_start or init; null if none
   void (*terminate)(void*, const exit_reason&);  ///< null if none
+  void (*inspect)(void*, inspect_items&) = nullptr;  ///< on_inspect
 };
 
 /// The handler of `type` (an identity), or null.
@@ -221,6 +223,20 @@ template <class A>
 [[nodiscard]] constexpr invoke_function catch_all_of() noexcept {
   if constexpr (requires(A & actor, any_message & message) { actor.on(message); }) {
     return &invoke_catch_all<A>;
+  } else {
+    return nullptr;
+  }
+}
+
+template <class A>
+void invoke_inspect(void* object, inspect_items& items) {
+  static_cast<A*>(object)->on_inspect(items);
+}
+
+template <class A>
+[[nodiscard]] constexpr auto inspect_of() noexcept -> void (*)(void*, inspect_items&) {
+  if constexpr (requires(A & actor, inspect_items & items) { actor.on_inspect(items); }) {
+    return &invoke_inspect<A>;
   } else {
     return nullptr;
   }

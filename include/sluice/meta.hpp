@@ -13,7 +13,8 @@
 // not is named in the log at node stop and quarantined.
 //
 // Hooks: result<void> or void init() (in the spawner; an error spawns nothing), void
-// terminate(const exit_reason&) noexcept: once, after both flows have left.
+// terminate(const exit_reason&) noexcept: once, after both flows have left; void
+// on_inspect(inspect_items&): name/value pairs and bytes in and out.
 // A meta may send, spawn metas and use timers. It cannot call, link, monitor or register a name:
 // these are no members, and naming them says why.
 #pragma once
@@ -118,7 +119,8 @@ template <class M>
   using table = dispatch_table<M, typename M::listed_messages, library_messages>;
   return {type_name<M>(),        sizeof(M),       alignof(M),
           table::entries.data(), table::size - 1, catch_all_of<M>(),
-          &destroy_object<M>,    init_of<M>(),    terminate_of<M>()};
+          &destroy_object<M>,    init_of<M>(),    terminate_of<M>(),
+          inspect_of<M>()};
 }
 
 }  // namespace core

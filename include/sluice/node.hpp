@@ -187,6 +187,11 @@ class node {
                                   basic_handle<A, Address>::template type_for_request<M>(), to,
                                   std::move(asked), options);
   }
+  /// What a process or meta says about itself; blocks as call does.
+  [[nodiscard]] result<inspection> inspect(address who, std::chrono::nanoseconds timeout =
+                                                            std::chrono::seconds{5}) noexcept {
+    return call(who, sluice::inspect{}, {.timeout = timeout, .lane = priority::urgent});
+  }
   /// Asks a process or meta to end.
   send_outcome exit(address who, exit_reason reason = exit_reason::shutdown()) noexcept {
     return core::exit_through(way_in(), who, std::move(reason));

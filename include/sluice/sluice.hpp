@@ -6,6 +6,7 @@
 #include <sluice/exit_reason.hpp>
 #include <sluice/framing.hpp>
 #include <sluice/handle.hpp>
+#include <sluice/inspection.hpp>
 #include <sluice/io.hpp>
 #include <sluice/message.hpp>
 #include <sluice/meta.hpp>

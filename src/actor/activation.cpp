@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actor/delivery.hpp"
+#include "actor/inspecting.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
@@ -55,18 +56,27 @@ class budget {
   std::uint64_t begin_ticks_ = 0;
 };
 
-void absorb_new_mail(slot& self) noexcept {
-  if (envelope* newest = self.box.take()) self.mail.absorb(newest);
+void absorb(execution& by, slot& self, envelope* newest) noexcept {
+  self.mail.absorb(newest, by.worker->coarse_ticks());
 }
 
-// Messages of the runtime. False: not one of them.
-bool handle_system_message(execution& by, slot& self, envelope& carried) noexcept {
+void absorb_new_mail(execution& by, slot& self) noexcept {
+  if (envelope* const newest = self.box.take()) absorb(by, self, newest);
+}
+
+// Messages of the runtime. False: not one of them. May throw what on_inspect throws.
+bool handle_system_message(execution& by, slot& self, envelope& carried) {
   const message_type* const type = carried.type->identity;
   if (type == &message_type_of<exit_request>) {
     auto& request = *static_cast<exit_request*>(carried.payload());
     if (is_meta(self) && ends_by_itself(self, request.reason)) return true;
     by.ending = std::move(request.reason);
     self.exit_wanted = 1;
+    return true;
+  }
+  if (type == &message_type_of<request_of<inspect>>) {
+    static_cast<request_of<inspect>*>(carried.payload())
+        ->answer.reply(inspect_tenant(by, self));
     return true;
   }
   if (type == &message_type_of<prune_children>) {
@@ -153,7 +163,15 @@ bool try_leave(execution& by, slot& self) noexcept {
   return self.box.try_park();  // A2
 }
 
+enum class owner_kind : bool { process, meta };
+
+template <owner_kind Kind>
+void count_in(slot& self) noexcept {
+  if constexpr (Kind == owner_kind::meta) ++self.meta->messages_in;
+}
+
 // Handles mail until there is none, the budget is used up, or the owner is to end.
+template <owner_kind Kind>
 [[gnu::noinline]] loop_end run_backlog(execution& by, slot& self) noexcept {
   std::uint32_t credits = 0;
   budget left{by.node.budget};
@@ -165,11 +183,12 @@ bool try_leave(execution& by, slot& self) noexcept {
       if (try_leave(by, self)) return loop_end::parked;
       if (is_over) return loop_end::yielded;
       take_ownership(by, self);
-      absorb_new_mail(self);
+      absorb_new_mail(by, self);
       continue;
     }
     credits += next->lane >> 7;
     const bool wants_end = attend(by, self, next);
+    count_in<Kind>(self);
     by.free_block(next);
     if (wants_end) [[unlikely]] {
       return_credits(self, credits);
@@ -179,7 +198,7 @@ bool try_leave(execution& by, slot& self) noexcept {
       const budget::verdict verdict = left.after_message();
       is_over = verdict == budget::verdict::used_up;
       // Urgent mail does not wait for what was taken before it.
-      if (verdict == budget::verdict::look_for_mail) absorb_new_mail(self);
+      if (verdict == budget::verdict::look_for_mail) absorb_new_mail(by, self);
     }
     if (is_over && !self.mail.is_empty()) {
       return_credits(self, credits);
@@ -190,19 +209,21 @@ bool try_leave(execution& by, slot& self) noexcept {
 }
 
 void absorb_above(execution& by, slot& self, envelope* held) noexcept {
-  if (envelope* const newest = self.box.take_above(held)) self.mail.absorb(newest);
+  if (envelope* const newest = self.box.take_above(held)) absorb(by, self, newest);
   by.free_block(held);
 }
 
 // The same; a lone message, the common case, is held: no lists, and no take.
+template <owner_kind Kind>
 [[gnu::always_inline]] inline loop_end run_messages(execution& by, slot& self) noexcept {
   envelope* const lone = self.mail.is_empty() ? self.box.lone() : nullptr;
   if (lone == nullptr) {
-    absorb_new_mail(self);
-    return run_backlog(by, self);
+    absorb_new_mail(by, self);
+    return run_backlog<Kind>(by, self);
   }
   std::uint32_t credits = lone->lane >> 7;
   const bool wants_end = attend(by, self, lone);
+  count_in<Kind>(self);
   return_credits(self, credits);
   if (wants_end) [[unlikely]] {
     absorb_above(by, self, lone);
@@ -215,7 +236,7 @@ void absorb_above(execution& by, slot& self, envelope* held) noexcept {
   }
   take_ownership(by, self);
   absorb_above(by, self, lone);
-  return run_backlog(by, self);
+  return run_backlog<Kind>(by, self);
 }
 
 }  // namespace
@@ -224,7 +245,7 @@ void run_process(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
   execution& by = *static_cast<execution*>(on.context);
   take_ownership(by, self);
-  switch (run_messages(by, self)) {
+  switch (run_messages<owner_kind::process>(by, self)) {
     case loop_end::parked: return;
     case loop_end::yielded: on.schedule_last(job); return;
     case loop_end::wants_end:
@@ -240,7 +261,7 @@ void run_meta(sched::work* job, sched::worker& on) {
   execution& by = *static_cast<execution*>(on.context);
   take_ownership(by, self);
   begin_if_new(by, self);
-  switch (run_messages(by, self)) {
+  switch (run_messages<owner_kind::meta>(by, self)) {
     case loop_end::parked: return;
     case loop_end::yielded:
       if (kind_of(self) == slot_kind::io_meta) {

@@ -73,11 +73,22 @@ class caller {
                        : self.generation.load(base::relaxed);  // Relaxed: the owner.
 }
 
+/// A meta sends; from the start of a blocking one at the same time as from its handler.
+inline void count_out(slot& self) noexcept {
+  // Relaxed: counts.
+  if (kind_of(self) == slot_kind::blocking_meta) {
+    self.meta->messages_out.fetch_add(1, base::relaxed);
+  } else {
+    base::add_single_writer(self.meta->messages_out, std::uint64_t{1});
+  }
+}
+
 /// Writes who sends.
-inline void sign(envelope& carried, const slot& self) noexcept {
+inline void sign(envelope& carried, slot& self) noexcept {
   carried.from_slot = self.index;
   carried.from_node = 0;
   if (is_meta(self)) [[unlikely]] {
+    count_out(self);
     carried.from_generation = self.meta->generation;
     carried.block |= block_from_meta;
   } else {

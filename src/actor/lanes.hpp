@@ -15,14 +15,24 @@ namespace sluice::inline v0::core {
 
 inline constexpr unsigned lane_count = 4;
 
+/// What waits in one lane.
+struct lane_view {
+  std::uint64_t count = 0;        ///< one by one, up to a limit
+  std::uint64_t oldest_mark = 0;  ///< of the oldest; see absorb
+};
+
 class lanes {
  public:
   /// A lower lane waits for at most so many messages of higher ones.
   static constexpr std::uint32_t fairness_interval = 16;
 
-  /// Sorts a take (newest chain, linked by `older`) behind what is here.
-  void absorb(envelope* newest) noexcept {
-    if (newest->older == nullptr) return append(newest->lane & lane_mask, newest);
+  /// Sorts a take (newest chain, linked by `older`) behind what is here. `mark` is kept with it: a
+  /// time of the caller's, to say how old the oldest message is.
+  void absorb(envelope* newest, std::uint64_t mark = 0) noexcept {
+    if (newest->older == nullptr) {
+      put_mark(*newest, mark);
+      return append(newest->lane & lane_mask, newest);
+    }
     envelope* batch[lane_count] = {};
     while (newest != nullptr) {
       envelope* const older = newest->older;
@@ -35,7 +45,9 @@ class lanes {
       newest = older;
     }
     for (unsigned lane = 0; lane < lane_count; ++lane) {
-      if (batch[lane] != nullptr) append(lane, batch[lane]);
+      if (batch[lane] == nullptr) continue;
+      put_mark(*batch[lane], mark);
+      append(lane, batch[lane]);
     }
   }
 
@@ -52,7 +64,32 @@ class lanes {
 
   [[nodiscard]] bool is_empty() const noexcept { return occupied_ == 0; }
 
+  /// Counts at most `count_max` messages of a lane.
+  [[nodiscard]] lane_view look_at(unsigned lane, std::uint64_t count_max) const noexcept {
+    lane_view seen;
+    const envelope* const last = last_[lane];
+    if (last == nullptr) return seen;
+    const envelope* each = last;
+    do {
+      each = each->next;
+      ++seen.count;
+      if (seen.oldest_mark == 0 && has_mark(*each)) seen.oldest_mark = mark_of(*each);
+    } while (each != last && seen.count < count_max);
+    return seen;
+  }
+
  private:
+  // The last envelope of a take keeps the mark where its link was; links are even.
+  static void put_mark(envelope& last, std::uint64_t mark) noexcept {
+    last.older = reinterpret_cast<envelope*>(static_cast<std::uintptr_t>(mark << 1 | 1));
+  }
+  static bool has_mark(const envelope& last) noexcept {
+    return (reinterpret_cast<std::uintptr_t>(last.older) & 1) != 0;
+  }
+  static std::uint64_t mark_of(const envelope& last) noexcept {
+    return reinterpret_cast<std::uintptr_t>(last.older) >> 1;
+  }
+
   static unsigned lowest_bit(unsigned mask) noexcept {
     return static_cast<unsigned>(std::countr_zero(mask));
   }

@@ -79,6 +79,12 @@ class mailbox {
     return is_lone ? newest : nullptr;
   }
 
+  /// Owner. The newest chain in the word, linked to older ones, or null: to look at, not to take.
+  [[nodiscard]] const envelope* newest() const noexcept {
+    // [MB6] acquire: sees the envelopes, as in lone.
+    return chain_of(word_.load(base::acquire));
+  }
+
   /// Owner, `held` handled. True: the word says idle and the caller owns nothing but held's block.
   [[nodiscard]] bool try_park_after(envelope* held) noexcept {
     auto expected = reinterpret_cast<std::uintptr_t>(held);

@@ -93,6 +93,7 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   self.meta = meta;
   meta->parent_slot = parent.index;
   meta->parent_generation = parent_generation;
+  meta->parent_is_meta = is_meta(parent);  // A hint if it has ended: then this ends too.
   self.job.run = &run_meta;
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   const alias who{by.node.id, self.index, meta->generation};

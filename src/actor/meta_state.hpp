@@ -20,6 +20,7 @@
 #include "actor/slot.hpp"
 #include "actor/slot_extension.hpp"
 #include "base/atomic.hpp"
+#include "base/clock.hpp"
 #include "sched/worker.hpp"
 
 namespace sluice::inline v0::core {
@@ -37,6 +38,7 @@ struct meta_state : slot_extension {
   const std::uint32_t generation;  ///< of the alias; the slot's own moves on when it dies
   std::uint32_t parent_slot = slot::no_slot;
   std::uint32_t parent_generation = 0;
+  bool parent_is_meta = false;
   sched::worker* home = nullptr;  ///< I/O metas: the worker whose ring they live on
 
   base::atomic<std::uint32_t> flows{2};
@@ -46,7 +48,11 @@ struct meta_state : slot_extension {
   // Handler flow only, until it left.
   bool has_begun = false;
   bool is_stopping = false;
+  std::uint64_t messages_in = 0;  // handled
   exit_reason reason{};
+
+  base::atomic<std::uint64_t> messages_out{0};   // both flows of a blocking meta, else the owner
+  base::nanoseconds_t spawned_ns = base::now_ns();
 
   // What start leaves; published by the start_over envelope and by `flows`.
   exit_reason start_reason{};

@@ -33,6 +33,13 @@ void name_registry::remove(pid who) noexcept {
   if (found != in.names.end() && found->second == who) in.names.erase(found);
 }
 
+std::string name_registry::name_of(pid who) const {
+  const stripe& in = stripes_[stripe_of(who)];
+  const std::shared_lock lock{in.guard};
+  const auto found = in.owners.find(who);
+  return found == in.owners.end() ? std::string{} : found->second;
+}
+
 pid name_registry::find(std::string_view name) const {
   const stripe& in = stripes_[stripe_of(name)];
   const std::shared_lock lock{in.guard};

@@ -22,6 +22,8 @@ class name_registry {
   [[nodiscard]] bool add(std::string_view name, pid who);
   /// Removes the name of `who`, if it has one.
   void remove(pid who) noexcept;
+  /// Empty when it has none.
+  [[nodiscard]] std::string name_of(pid who) const;
   /// The owner, or a pid that names nobody.
   [[nodiscard]] pid find(std::string_view name) const;
 

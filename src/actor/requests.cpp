@@ -153,6 +153,13 @@ void close_requests(slot& self) noexcept {
   forgotten.for_each([](pending_request& each) { each.limit.cancel(); });
 }
 
+std::uint64_t count_requests(slot& self) noexcept {
+  request_book* const book = book_or_null(self);
+  if (book == nullptr) return 0;
+  const auto held = lock(self, *book);
+  return book->table.count();
+}
+
 void send_failed_completion(execution& by, std::uint32_t to_slot, std::uint32_t to_generation,
                             const completion_kind& kind, ref request, error why) noexcept {
   envelope* const carried = by.make_urgent_envelope(kind.block, kind.bytes);

@@ -78,6 +78,9 @@ struct request_book {
 /// Owner: forgets what is noted; nothing more is (Q3).
 void close_requests(slot& self) noexcept;
 
+/// Owner, or a blocking meta's start: how many are noted.
+[[nodiscard]] std::uint64_t count_requests(slot& self) noexcept;
+
 /// Sends who asked the completion of `request` that says `why`.
 void send_failed_completion(execution& by, std::uint32_t to_slot, std::uint32_t to_generation,
                             const completion_kind& kind, ref request, error why) noexcept;

@@ -1,6 +1,7 @@
 #include "sched/worker.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"
@@ -116,8 +117,8 @@ void worker::share_backlog() noexcept {
 // look_around_interval activations, sooner when they are long.
 void worker::look_around_if_due() noexcept {
   const std::uint64_t now = base::ticks();
-  if (turn_ % look_around_interval != 0 && now - looked_around_ticks_ < look_around_ticks_) return;
-  looked_around_ticks_ = now;
+  const std::uint64_t before = std::exchange(looked_around_ticks_, now);
+  if (turn_ % look_around_interval != 0 && now - before < look_around_ticks_) return;
   poll_driver();
   if (runs_processes_) fetch_injected();
 }

@@ -87,6 +87,8 @@ class alignas(base::cache_line_bytes) worker {
   [[nodiscard]] scheduler& owner() noexcept { return scheduler_; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   [[nodiscard]] bool runs_processes() const noexcept { return runs_processes_; }
+  /// Owner: base::ticks() when it last looked, on waking and every clock_interval activations.
+  [[nodiscard]] std::uint64_t coarse_ticks() const noexcept { return looked_around_ticks_; }
   /// The thread, last; and whoever stops it (ordered by the scheduler's count of ended threads).
   void mark_ended() noexcept { has_ended_.store(true, base::relaxed); }
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(base::relaxed); }

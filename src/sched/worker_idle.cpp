@@ -37,6 +37,7 @@ work* worker::idle() noexcept {
 
 // Back to work: what this worker was to look after passes to a sleeper, if there is one.
 void worker::leave_idle() noexcept {
+  looked_around_ticks_ = base::ticks();
   idle_.hand_over_post();
   // A producer that saw this worker search has woken nobody; end_search ordered this look after it.
   if (idle_.sleeping() != 0 && idle_.searching() == 0 && !scheduler_.injection_.is_empty()) {

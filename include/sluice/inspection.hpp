@@ -1,0 +1,101 @@
+// inspection: what a process or meta process says about itself when it is asked.
+//
+//   auto seen = node.inspect(alias, 1s);                    // blocks the calling thread only
+//   request_inspect(alias);  void on(completion<inspect>);  // from a process or meta
+//
+// The question travels in the urgent lane: no full mailbox refuses it and no data is in front of
+// it. It is answered between two handlers, a meta's on the thread where its handlers run. What the
+// behaviour itself wants to say it adds in `void on_inspect(sluice::inspect_items&)`.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sluice/message.hpp>
+#include <sluice/pid.hpp>
+
+namespace [[gnu::visibility("default")]] sluice {
+inline namespace v0 {
+
+struct inspect_item {
+  std::string name;
+  std::string value;
+};
+
+/// What on_inspect fills.
+class inspect_items {
+ public:
+  void add(std::string_view name, std::string_view value) {
+    items_.push_back({std::string{name}, std::string{value}});
+  }
+  void add(std::string_view name, const char* value) { add(name, std::string_view{value}); }
+  void add(std::string_view name, bool value) {
+    add(name, std::string_view{value ? "true" : "false"});
+  }
+  template <class Number>
+  requires std::integral<Number> || std::floating_point<Number>
+  void add(std::string_view name, Number value) { add(name, std::to_string(value)); }
+  /// Bytes that this meta has read and written: shown among the library's own fields.
+  void set_traffic(std::uint64_t bytes_in, std::uint64_t bytes_out) noexcept {
+    bytes_in_ = bytes_in;
+    bytes_out_ = bytes_out;
+  }
+
+  [[nodiscard]] std::vector<inspect_item>& items() noexcept { return items_; }
+  [[nodiscard]] std::uint64_t bytes_in() const noexcept { return bytes_in_; }
+  [[nodiscard]] std::uint64_t bytes_out() const noexcept { return bytes_out_; }
+
+ private:
+  std::vector<inspect_item> items_;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+};
+
+enum class flow_state : std::uint8_t {
+  absent,    ///< a process has no start flow
+  pending,   ///< not begun yet
+  running,   ///< alive
+  stopping,  ///< asked to end
+  ended,
+};
+[[nodiscard]] const char* to_string(flow_state state) noexcept;
+
+/// Fields that say "metas" are 0 for a process, which keeps no books of its own for them.
+struct inspection {
+  address who;
+  address parent;         ///< metas; the process, or the meta it is tied to
+  std::string name;       ///< registered, or empty
+  std::string behaviour;  ///< the type
+  flow_state handler = flow_state::running;
+  flow_state start = flow_state::absent;
+  /// Messages waiting, by lane; counted one by one, at most queued_count_max in all.
+  std::uint64_t queued[4] = {};
+  std::uint32_t mailbox_max = 0;  ///< 0 = unbounded
+  /// How long the oldest of them has waited; 0 when none does. Kept without reading a clock per
+  /// message: from the last time that its scheduler looked at its clock before the receiver took
+  /// the message, so off by one stay in a run queue, or by 32 activations.
+  std::chrono::nanoseconds oldest_age{};
+  std::uint64_t requests = 0;      ///< made, without a completion so far
+  std::uint64_t messages_in = 0;   ///< metas: handled before this one, the runtime's own too
+  std::uint64_t messages_out = 0;  ///< metas: sent from either flow
+  std::uint64_t bytes_in = 0;      ///< metas of sockets and files
+  std::uint64_t bytes_out = 0;
+  std::chrono::nanoseconds up_time{};  ///< metas
+  std::vector<inspect_item> items;     ///< of on_inspect
+
+  static constexpr std::uint64_t queued_count_max = 1'000'000;
+};
+
+/// The request behind inspecting; the runtime answers it, also in the name of those that have no
+/// handler for it.
+struct inspect {
+  using reply = inspection;
+};
+
+}  // namespace v0
+}  // namespace sluice

@@ -1,0 +1,111 @@
+#include "actor/inspecting.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "actor/caller.hpp"
+#include "actor/requests.hpp"
+#include "base/clock.hpp"
+
+namespace sluice {
+inline namespace v0 {
+
+const char* to_string(flow_state state) noexcept {
+  switch (state) {
+    case flow_state::absent: return "absent";
+    case flow_state::pending: return "pending";
+    case flow_state::running: return "running";
+    case flow_state::stopping: return "stopping";
+    case flow_state::ended: return "ended";
+  }
+  return "?";
+}
+
+namespace core {
+
+namespace {
+
+// Counts what the owner has not yet taken, but for the message that asks. True: there is some.
+bool count_untaken(const execution& by, const slot& self, inspection& into,
+                   std::uint64_t& room) noexcept {
+  bool has_some = false;
+  for (const envelope* last = self.box.newest(); last != nullptr; last = last->older) {
+    for (const envelope* each = last->next; room != 0; each = each->next) {
+      if (each != by.current) {
+        ++into.queued[each->lane & lane_mask];
+        --room;
+        has_some = true;
+      }
+      if (each == last) break;
+    }
+    // A held message is at the bottom.
+    if (last == by.current) break;
+  }
+  return has_some;
+}
+
+void look_at_mail(const execution& by, const slot& self, inspection& into) noexcept {
+  std::uint64_t room = inspection::queued_count_max;
+  std::uint64_t oldest_ticks = UINT64_MAX;
+  for (unsigned lane = 0; lane < lane_count; ++lane) {
+    const lane_view seen = self.mail.look_at(lane, room);
+    into.queued[lane] = seen.count;
+    room -= seen.count;
+    if (seen.count != 0) oldest_ticks = std::min(oldest_ticks, seen.oldest_mark);
+  }
+  const std::uint64_t last_look = by.worker == nullptr ? 0 : by.worker->coarse_ticks();
+  if (count_untaken(by, self, into, room) && last_look != 0) {
+    oldest_ticks = std::min(oldest_ticks, last_look);
+  }
+  const std::uint64_t now = base::ticks();
+  if (oldest_ticks == UINT64_MAX || now <= oldest_ticks) return;
+  into.oldest_age =
+      std::chrono::nanoseconds{(now - oldest_ticks) * 1000 / base::ticks_per_us()};
+}
+
+void look_at_meta(const slot& self, inspection& into) noexcept {
+  const meta_state& meta = *self.meta;
+  into.parent = meta.parent_is_meta ? address{alias{into.who.node, meta.parent_slot,
+                                                    meta.parent_generation}}
+                                    : address{pid{into.who.node, meta.parent_slot,
+                                                  meta.parent_generation}};
+  // Relaxed: counts, and a hint about the other flow.
+  const bool has_start_left = meta.flows.load(base::relaxed) < 2;
+  into.start = !meta.has_begun    ? flow_state::pending
+               : has_start_left   ? flow_state::ended
+               : meta.is_stopping ? flow_state::stopping
+                                  : flow_state::running;
+  into.messages_in = meta.messages_in;
+  into.messages_out = meta.messages_out.load(base::relaxed);
+  into.up_time = std::chrono::nanoseconds{base::now_ns() - meta.spawned_ns};
+}
+
+}  // namespace
+
+inspection inspect_tenant(execution& by, slot& self) {
+  inspection into;
+  const std::uint32_t generation = own_generation(self);
+  if (is_meta(self)) {
+    into.who = alias{by.node.id, self.index, generation};
+    look_at_meta(self, into);
+  } else {
+    into.who = pid{by.node.id, self.index, generation};
+    if (self.is_named != 0) into.name = by.node.names.name_of(into.who.as_pid());
+  }
+  into.behaviour = self.what->name;
+  into.mailbox_max = self.bounded_max.load(base::relaxed);  // Relaxed: set by the spawner.
+  into.requests = count_requests(self);
+  look_at_mail(by, self, into);
+  if (self.what->inspect != nullptr) {
+    inspect_items items;
+    self.what->inspect(self.object, items);
+    into.bytes_in = items.bytes_in();
+    into.bytes_out = items.bytes_out();
+    into.items = std::move(items.items());
+  }
+  return into;
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace sluice
