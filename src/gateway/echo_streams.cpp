@@ -35,10 +35,18 @@ std::optional<failure> echo_streams::open(sluice::node& node, std::size_t worker
   server.port_bound = &bound_.port;
   server.workers = workers();
   server.connections_max = asked_.connections_max;
-  if (auto listening = node.spawn_meta<sluice::tcp::server>(std::move(server)); !listening) {
+  auto listening = node.spawn_meta<sluice::tcp::server>(std::move(server));
+  if (!listening) {
     return failure{"cannot listen on " + asked_.listen.text(), listening.error().message()};
   }
+  server_ = listening.value();
   return {};
+}
+
+// The server takes its connections along: each answers what it had read, then closes.
+void echo_streams::drain(std::chrono::seconds patience) {
+  server_.exit(sluice::exit_reason::shutdown());
+  wait_until_none_is_open(patience);
 }
 
 std::string echo_streams::title() const {

@@ -20,6 +20,7 @@ struct echo_totals {
 
   echo_totals& operator+=(const echo_totals& other) noexcept;
   [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::uint64_t open_count() const noexcept { return connections - disconnections; }
 };
 
 class echo_worker : public sluice::actor<echo_worker, report_totals> {
@@ -50,10 +51,12 @@ class echo_streams : public mode_of_workers<echo_worker, echo_totals> {
 
   [[nodiscard]] std::optional<failure> open(sluice::node& node, std::size_t worker_count) override;
   [[nodiscard]] std::string title() const override;
+  void drain(std::chrono::seconds patience) override;
 
  private:
   const arguments& asked_;
   location bound_;
+  sluice::meta_handle<sluice::tcp::server> server_;
 };
 
 /// Whether a connection ended as its users wanted.

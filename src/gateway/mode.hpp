@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,8 +37,8 @@ class mode {
   [[nodiscard]] virtual std::string title() const = 0;
   /// What was counted so far: asks the workers, for a bounded time.
   [[nodiscard]] virtual std::string counted_now() = 0;
-  /// Before the node is stopped: lets what is under way come to its end.
-  virtual void drain(sluice::node&) {}
+  /// Before the node is stopped: no new work, and what is under way comes to its end.
+  virtual void drain(std::chrono::seconds patience) = 0;
   /// When the node has stopped.
   [[nodiscard]] virtual std::string counted() const = 0;
 };
@@ -45,20 +46,28 @@ class mode {
 [[nodiscard]] std::unique_ptr<mode> make_mode(const arguments& asked);
 
 /// A mode whose work is done by processes of one type, constructed from (board, index, more…).
-/// Totals also have text().
+/// Totals also have text() and open_count().
 template <class Worker, class Totals>
 class mode_of_workers : public mode {
  public:
-  [[nodiscard]] std::string counted_now() final {
-    board_->expect_reports();
-    for (const sluice::handle<Worker>& each : workers_) each.send(report_totals{});
-    return board_->sum_of_reports(std::chrono::seconds{1}).text();
-  }
+  [[nodiscard]] std::string counted_now() final { return totals_now().text(); }
   [[nodiscard]] std::string counted() const final {
     return board_ ? board_->final_sum().text() : "";
   }
 
  protected:
+  [[nodiscard]] Totals totals_now() {
+    board_->expect_reports();
+    for (const sluice::handle<Worker>& each : workers_) each.send(report_totals{});
+    return board_->sum_of_reports(std::chrono::seconds{1});
+  }
+  /// Until the workers have seen the end of everything they had seen begin.
+  void wait_until_none_is_open(std::chrono::seconds patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (totals_now().open_count() != 0 && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{2});
+    }
+  }
   template <class... Arguments>
   [[nodiscard]] std::optional<failure> spawn_workers(sluice::node& node, std::size_t count,
                                                      const Arguments&... arguments) {

@@ -12,7 +12,8 @@ namespace gateway {
 
 namespace {
 
-constexpr std::chrono::seconds stop_patience{10};
+constexpr std::chrono::seconds drain_patience{5};
+constexpr std::chrono::seconds stop_patience{5};
 
 exit_status complain(const failure& failed_at) {
   std::fprintf(stderr, "sluice-gateway: %s: %s\n", failed_at.what.c_str(), failed_at.why.c_str());
@@ -88,7 +89,7 @@ exit_status serve(const arguments& asked) {
   const int number = run_until_signal(asked, caught, *what, node);
   caught.give_up_patience();
   print(std::string{number == SIGINT ? "SIGINT" : "SIGTERM"} + ": draining");
-  what->drain(node);
+  what->drain(drain_patience);
   const sluice::stop_report left = node.stop(stop_patience);
   print("stopped: " + what->counted());
   print(messages_line(node.messages()));

@@ -150,6 +150,30 @@ TEST_CASE("SIGTERM with open connections: they are ended in order and nothing is
   CHECK(gateway.status() == 0);
 }
 
+TEST_CASE(
+    "SIGTERM with bytes in flight: what the workers were told is answered, to the last byte") {
+  const std::uint64_t seed = fresh_seed();
+  INFO("SLUICE_TEST_SEED=" << seed);
+  base::random_source random{seed};
+  tcp_echo gateway;
+  const std::string text = random_text(random, 20'000'000);
+  peer client{gateway.port};
+  std::thread writer{[&] {
+    client.send(text);
+    client.shutdown_write();
+  }};
+  std::string got = client.receive(300'000);
+  gateway.signal(SIGTERM);
+  got += client.receive_to_end();
+  CHECK(client.end_errno() == 0);
+  const std::string summary = gateway.rest();
+  CAPTURE(summary);
+  CHECK(summary.find("messages " + std::to_string(got.size()) + " bytes") != std::string::npos);
+  CHECK((got == text.substr(0, got.size())));
+  CHECK(gateway.status() == 0);
+  writer.join();
+}
+
 TEST_CASE("SIGTERM amid traffic: it stops in time and in balance") {
   tcp_echo gateway;
   std::vector<std::thread> peers;
