@@ -20,6 +20,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -30,6 +31,7 @@
 #include <sluice/exit_reason.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/library_messages.hpp>
+#include <sluice/log.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
 #include <sluice/request.hpp>
@@ -71,15 +73,15 @@ using options_of = typename options_for<M>::type;
 /// What processes and metas can do alike.
 class participant {
  public:
-  /// Sends `message` to a pid, alias, address or handle. Order is kept per receiver and priority.
-  /// Never throws, never blocks.
+  /// Sends `message` to a pid, alias, address or handle; without a priority by the usual one: main,
+  /// for a meta what its options say. Order is kept per receiver and priority. Never throws, never
+  /// blocks.
   template <message M>
-  send_outcome send(address to, M message, priority lane = priority::main) noexcept {
+  send_outcome send(address to, M message, priority lane) noexcept {
     return core::send_from(*self_, core::message_type_of<M>, to, std::move(message), lane);
   }
   template <class A, class Address, message M>
-  send_outcome send(const basic_handle<A, Address>& to, M message,
-                    priority lane = priority::main) noexcept {
+  send_outcome send(const basic_handle<A, Address>& to, M message, priority lane) noexcept {
     static_assert(accepts<A, M>,
                   "sluice: this actor has no handler for the message: add void on(that type)");
     using target = basic_handle<A, Address>;
@@ -87,7 +89,7 @@ class participant {
   }
   /// To whoever has the name now.
   template <message M>
-  send_outcome send(std::string_view name, M message, priority lane = priority::main) noexcept {
+  send_outcome send(std::string_view name, M message, priority lane) noexcept {
     return core::carry(
         core::message_type_of<M>, std::move(message),
         [this](std::uint8_t block, std::size_t bytes) {
@@ -138,6 +140,13 @@ class participant {
     return core::exit_later(*self_, who, std::move(reason), delay);
   }
 
+  /// The value of an environment variable, as long as this process or meta lives.
+  [[nodiscard]] std::optional<std::string_view> env(std::string_view name) const noexcept {
+    return core::find_variable(*self_, name);
+  }
+  /// Hands a line to the node's log, with the name, pid or alias of this one in front.
+  void log(log_severity level, std::string_view text) const { core::log_line(*self_, level, text); }
+
   /// Spawns a meta process (meta.hpp, tcp.hpp) below this one.
   template <class M, class... Arguments>
   [[nodiscard]] result<meta_handle<M>> spawn_meta(core::options_of<M> options = {},
@@ -158,6 +167,39 @@ class participant {
 };
 
 namespace core {
+
+/// Sends that name no priority.
+enum class usual_lane : bool { main, of_options };
+template <usual_lane Lane>
+class sending : public participant {
+ public:
+  using participant::send;
+  template <message M>
+  send_outcome send(address to, M message) noexcept {
+    return participant::send(to, std::move(message), lane());
+  }
+  template <class A, class Address, message M>
+  send_outcome send(const basic_handle<A, Address>& to, M message) noexcept {
+    return participant::send(to, std::move(message), lane());
+  }
+  template <message M>
+  send_outcome send(std::string_view name, M message) noexcept {
+    return participant::send(name, std::move(message), lane());
+  }
+
+ protected:
+  sending() noexcept = default;
+  ~sending() = default;
+
+ private:
+  [[nodiscard]] priority lane() const noexcept {
+    if constexpr (Lane == usual_lane::main) {
+      return priority::main;
+    } else {
+      return usual_lane_of(*self_);
+    }
+  }
+};
 
 /// The part of a participant that must know its own type: asking, since the completion comes back
 /// to a handler of Self.
@@ -202,7 +244,7 @@ class asking : public Base {
 }  // namespace core
 
 /// The erased base of all processes.
-class actor_base : public participant {
+class actor_base : public core::sending<core::usual_lane::main> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 
@@ -285,6 +327,8 @@ auto order_and_spawn(Order order, SpawnIt&& spawn_it, Arguments&&... arguments) 
   spawn_order order;
   order.name = options.name;
   order.mailbox_max = options.mailbox_max;
+  order.drops_oldest = options.overflow == overflow_policy::drop_oldest;
+  order.env = &options.env;
   return order;
 }
 

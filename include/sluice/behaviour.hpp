@@ -41,8 +41,8 @@ struct behaviour {
   std::uint32_t handler_mask;     ///< entries - 1
   invoke_function catch_all;      ///< or null
   void (*destroy)(void*) noexcept;
-  result<void> (*start)(void*);                  ///< on_start or init; null if none
-  void (*terminate)(void*, const exit_reason&);  ///< null if none
+  result<void> (*start)(void*);                      ///< on_start or init; null if none
+  void (*terminate)(void*, const exit_reason&);      ///< null if none
   void (*inspect)(void*, inspect_items&) = nullptr;  ///< on_inspect
 };
 

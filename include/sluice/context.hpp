@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -55,6 +56,11 @@ send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept;
 [[nodiscard]] pid parent_of(const slot& self) noexcept;
 [[nodiscard]] pid find_name(slot& self, std::string_view name) noexcept;
 [[nodiscard]] gate* gate_of(const slot& self) noexcept;
+/// Metas: the priority of sends that name none.
+[[nodiscard]] priority usual_lane_of(const slot& self) noexcept;
+[[nodiscard]] std::optional<std::string_view> find_variable(const slot& self,
+                                                            std::string_view name) noexcept;
+void log_line(slot& self, log_severity level, std::string_view text);
 
 // -- from anywhere: through the gate of a node, which outlives it
 [[nodiscard]] outgoing open_envelope(gate* node, std::uint32_t node_id, std::uint8_t block,

@@ -35,7 +35,7 @@ namespace core {
 }
 
 /// The erased base of all metas.
-class meta_base : public participant {
+class meta_base : public core::sending<core::usual_lane::of_options> {
  public:
   [[nodiscard]] alias self() const noexcept { return core::alias_of(*self_); }
   /// The process this meta belongs to.
@@ -61,6 +61,12 @@ class meta_base : public participant {
   void monitor(Any&&...) {
     static_assert(sizeof...(Any) > 1000,
                   "sluice: a meta process cannot monitor. Let its process monitor and tell it");
+  }
+  template <class... Any>
+  void set_env(Any&&...) {
+    static_assert(sizeof...(Any) > 1000,
+                  "sluice: a meta process sees its process's environment and has none of its own. "
+                  "Spawn the process with spawn_options::env");
   }
   template <class... Any>
   void register_name(Any&&...) {
@@ -117,10 +123,9 @@ template <class M>
 template <class M>
 [[nodiscard]] constexpr behaviour meta_base_behaviour() noexcept {
   using table = dispatch_table<M, typename M::listed_messages, library_messages>;
-  return {type_name<M>(),        sizeof(M),       alignof(M),
-          table::entries.data(), table::size - 1, catch_all_of<M>(),
-          &destroy_object<M>,    init_of<M>(),    terminate_of<M>(),
-          inspect_of<M>()};
+  return {type_name<M>(),    sizeof(M),         alignof(M),         table::entries.data(),
+          table::size - 1,   catch_all_of<M>(), &destroy_object<M>, init_of<M>(),
+          terminate_of<M>(), inspect_of<M>()};
 }
 
 }  // namespace core
@@ -141,6 +146,9 @@ namespace core {
 [[nodiscard]] inline meta_order order_from(const meta_options& options) noexcept {
   meta_order order;
   order.mailbox_max = options.mailbox_max;
+  order.drops_oldest = options.overflow == overflow_policy::drop_oldest;
+  order.send_priority = options.send_priority;
+  order.log_level = options.log_level;
   order.tie_to_spawner = options.tie_to_spawner;
   order.thread_name = options.thread_name;
   order.core = options.pin.number;

@@ -15,7 +15,9 @@
 #include <vector>
 
 #include <sluice/actor.hpp>
+#include <sluice/environment.hpp>
 #include <sluice/foreign_wait.hpp>
+#include <sluice/log.hpp>
 #include <sluice/meta.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
@@ -34,8 +36,6 @@ enum class driver_choice : std::uint8_t {
   epoll,
   simulated,  ///< for tests: node_options::simulation decides what completes, when and how
 };
-
-enum class log_severity : std::uint8_t { debug, info, warning, error };
 
 namespace io {
 class simulation;
@@ -68,8 +68,11 @@ struct node_options {
   std::uint32_t ring_buffers = 256;         ///< a power of two
   std::uint32_t ring_buffer_bytes = 16384;  ///< a multiple of 64
 
-  /// Where warnings go: called on the thread that has something to say, must not call the node.
-  /// Empty: to standard error.
+  /// What every process sees by env(), unless its spawner or one above it says otherwise.
+  env_variables env{};
+
+  /// Where warnings and the lines of log() go: called on the thread that has something to say, must
+  /// not call the node. Empty: to standard error.
   std::function<void(log_severity, std::string_view)> log{};
 };
 
@@ -83,6 +86,7 @@ struct message_statistics {
   std::uint64_t queued = 0;    ///< envelopes that exist and are none of the above
   std::uint64_t unknown = 0, full = 0, stopping = 0;                          ///< of rejected
   std::uint64_t stale = 0, receiver_ended = 0, unhandled = 0, cancelled = 0;  ///< of dropped
+  std::uint64_t overflowed = 0;        ///< of dropped: the oldest of a full mailbox
   std::uint64_t late_completions = 0;  ///< of handled: answers to requests that were over
   std::uint64_t alive = 0;             ///< processes and metas, without the node's root process
 };
@@ -188,8 +192,9 @@ class node {
                                   std::move(asked), options);
   }
   /// What a process or meta says about itself; blocks as call does.
-  [[nodiscard]] result<inspection> inspect(address who, std::chrono::nanoseconds timeout =
-                                                            std::chrono::seconds{5}) noexcept {
+  [[nodiscard]] result<inspection> inspect(address who,
+                                           std::chrono::nanoseconds timeout = std::chrono::seconds{
+                                               5}) noexcept {
     return call(who, sluice::inspect{}, {.timeout = timeout, .lane = priority::urgent});
   }
   /// Asks a process or meta to end.

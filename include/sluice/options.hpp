@@ -5,8 +5,18 @@
 #include <string>
 #include <string_view>
 
+#include <sluice/environment.hpp>
+#include <sluice/log.hpp>
+#include <sluice/message.hpp>
+
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
+
+/// What a bounded mailbox does when it is full. Control messages are never refused.
+enum class overflow_policy : std::uint8_t {
+  reject,       ///< answers `full` to who sends
+  drop_oldest,  ///< drops the oldest when the owner next takes mail; `full` from twice the bound on
+};
 
 struct spawn_options {
   /// Registered before on_start runs; at most 255 bytes. Empty = none. Borrowed for the call.
@@ -14,6 +24,9 @@ struct spawn_options {
   /// User messages the mailbox holds before it answers `full`; 0 = unbounded. Control is not
   /// counted.
   std::uint32_t mailbox_max = 0;
+  overflow_policy overflow = overflow_policy::reject;
+  /// Added to, or instead of, what the spawner sees.
+  env_variables env{};
 };
 
 /// A core number, so that it is not mistaken for another int.
@@ -24,7 +37,10 @@ struct core_index {
 /// Spawning a meta process. Built-in metas take options of their own that contain these.
 struct meta_options {
   std::uint32_t mailbox_max = 0;  ///< as spawn_options
-  bool tie_to_spawner = false;    ///< spawned by a meta: end with that meta, not with its process
+  overflow_policy overflow = overflow_policy::reject;
+  bool tie_to_spawner = false;  ///< spawned by a meta: end with that meta, not with its process
+  priority send_priority = priority::main;       ///< of its sends that name none
+  log_severity log_level = log_severity::debug;  ///< its log() lines below this are left out
   std::string_view
       thread_name{};      ///< blocking start: the thread's name, 15 bytes; default its type
   core_index pin{};       ///< blocking start: the core; default the next allowed one

@@ -3,11 +3,13 @@
 
 #include <sluice/actor.hpp>
 #include <sluice/bytes.hpp>
+#include <sluice/environment.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/framing.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/inspection.hpp>
 #include <sluice/io.hpp>
+#include <sluice/log.hpp>
 #include <sluice/message.hpp>
 #include <sluice/meta.hpp>
 #include <sluice/node.hpp>

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <sluice/behaviour.hpp>
+#include <sluice/options.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -20,6 +21,8 @@ struct spawn_order {
   void* arguments = nullptr;
   std::string_view name{};
   std::uint32_t mailbox_max = 0;  ///< user messages; 0 = unbounded
+  bool drops_oldest = false;      ///< instead of refusing
+  const env_variables* env = nullptr;
 };
 
 /// More of the same for a meta process.
@@ -28,7 +31,9 @@ struct meta_order : spawn_order {
   std::string_view thread_name{};  ///< blocking
   int core = -1;                   ///< blocking: the core to pin to, -1 = the next allowed one
   bool is_pinned = true;           ///< blocking
-  int ring = -1;                   ///< I/O: index of the ring to live on, -1 = chosen
+  priority send_priority = priority::main;
+  log_severity log_level = log_severity::debug;
+  int ring = -1;  ///< I/O: index of the ring to live on, -1 = chosen
 };
 
 }  // namespace core

@@ -56,8 +56,23 @@ class budget {
   std::uint64_t begin_ticks_ = 0;
 };
 
+// A mailbox that is too full and takes new mail all the same loses its oldest. Credits of what was
+// handled have been given back.
+[[gnu::noinline]] void drop_oldest(execution& by, slot& self) noexcept {
+  // Relaxed: counts; what comes meanwhile is looked at by the next take.
+  const std::uint32_t bound = self.bounded_max.load(base::relaxed) & ~bound_drops_oldest;
+  while (self.bounded_count.load(base::relaxed) > bound) {
+    envelope* const oldest = self.mail.pop_oldest_of_users();
+    if (oldest == nullptr) return;
+    self.bounded_count.fetch_sub(oldest->lane >> 7, base::relaxed);
+    by.bury(oldest, dead_letter::overflowed);
+  }
+}
+
 void absorb(execution& by, slot& self, envelope* newest) noexcept {
   self.mail.absorb(newest, by.worker->coarse_ticks());
+  // Relaxed: set by the spawner.
+  if ((self.bounded_max.load(base::relaxed) & bound_drops_oldest) != 0) drop_oldest(by, self);
 }
 
 void absorb_new_mail(execution& by, slot& self) noexcept {
@@ -75,8 +90,7 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) {
     return true;
   }
   if (type == &message_type_of<request_of<inspect>>) {
-    static_cast<request_of<inspect>*>(carried.payload())
-        ->answer.reply(inspect_tenant(by, self));
+    static_cast<request_of<inspect>*>(carried.payload())->answer.reply(inspect_tenant(by, self));
     return true;
   }
   if (type == &message_type_of<prune_children>) {
@@ -198,7 +212,10 @@ template <owner_kind Kind>
       const budget::verdict verdict = left.after_message();
       is_over = verdict == budget::verdict::used_up;
       // Urgent mail does not wait for what was taken before it.
-      if (verdict == budget::verdict::look_for_mail) absorb_new_mail(by, self);
+      if (verdict == budget::verdict::look_for_mail) {
+        return_credits(self, credits);
+        absorb_new_mail(by, self);
+      }
     }
     if (is_over && !self.mail.is_empty()) {
       return_credits(self, credits);

@@ -1,6 +1,8 @@
 // What the public headers call: finds the execution of the caller and does the work through it.
 #include <sluice/context.hpp>
 
+#include <string>
+
 #include "actor/activation.hpp"
 #include "actor/caller.hpp"
 #include "actor/delivery.hpp"
@@ -76,7 +78,7 @@ send_outcome post_named(slot& self, envelope* carried, std::string_view name,
 result<pid> spawn_from(slot& self, const spawn_order& order) noexcept {
   caller from{self};
   if (!from) return error{error_code::stopping, 0, "spawn"};
-  return spawn_process(from.by(), order);
+  return spawn_process(from.by(), order, &self);
 }
 
 result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept {
@@ -84,10 +86,10 @@ result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept {
   if (!from) return error{error_code::stopping, 0, "spawn_meta"};
   execution& by = from.by();
   if (!is_meta(self) || order.tie_to_spawner) {
-    return spawn_meta(by, order, self, own_generation(self));
+    return spawn_meta(by, order, self, own_generation(self), &self);
   }
   return spawn_meta(by, order, *by.node.slots.find(self.meta->parent_slot),
-                    self.meta->parent_generation);
+                    self.meta->parent_generation, &self);
 }
 
 result<void> register_name(slot& self, std::string_view name) noexcept {
@@ -163,6 +165,35 @@ pid find_name(slot& self, std::string_view name) noexcept {
 gate* gate_of(const slot& self) noexcept {
   const execution* const by = execution_of(self);
   return by == nullptr ? nullptr : by->node.way_in;
+}
+
+priority usual_lane_of(const slot& self) noexcept {
+  return is_meta(self) ? self.meta->send_priority : priority::main;
+}
+
+std::optional<std::string_view> find_variable(const slot& self, std::string_view name) noexcept {
+  const slot_extension* const more = extension_of(self);
+  if (more != nullptr && more->env != nullptr) return more->env->find(name);
+  // A start that its node has left behind has its node's memory left to it.
+  const execution* const by = execution_of(self);
+  return by == nullptr ? std::nullopt : by->node.env.find(name);
+}
+
+void log_line(slot& self, log_severity level, std::string_view text) {
+  caller from{self};
+  if (!from || (is_meta(self) && level < self.meta->log_level)) return;
+  const node_core& node = from.by().node;
+  const std::uint32_t generation = own_generation(self);
+  std::string line;
+  if (self.is_named != 0) line = node.names.name_of({node.id, self.index, generation});
+  if (line.empty()) {
+    line = is_meta(self) ? "alias " : "pid ";
+    line += std::to_string(node.id) + '.' + std::to_string(self.index) + '.' +
+            std::to_string(generation);
+  }
+  line += ": ";
+  line += text;
+  node.write_log(static_cast<log_level>(level), line);
 }
 
 // -- through a gate

@@ -43,7 +43,10 @@ envelope* execution::make_urgent_envelope(std::uint8_t block, std::size_t bytes)
 
 bool execution::take_credit(slot& to, envelope* last) noexcept {
   // Relaxed: a count, early or late by the number of concurrent senders (PROTOCOLS 21).
-  if (to.bounded_count.fetch_add(1, base::relaxed) >= to.bounded_max.load(base::relaxed)) {
+  const std::uint32_t bound = to.bounded_max.load(base::relaxed);
+  const std::uint32_t limit =
+      (bound & bound_drops_oldest) != 0 ? 2 * (bound & ~bound_drops_oldest) : bound;
+  if (to.bounded_count.fetch_add(1, base::relaxed) >= limit) {
     to.bounded_count.fetch_sub(1, base::relaxed);
     return false;
   }

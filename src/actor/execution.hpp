@@ -42,8 +42,9 @@ enum class dead_letter : std::uint8_t {
   receiver_ended,  ///< dropped: still queued when the receiver ended
   unhandled,       ///< dropped: the receiver has no handler for the type
   cancelled,       ///< dropped: a timer was cancelled, or fired for a dead receiver
+  overflowed,      ///< dropped: the oldest of a mailbox that is full and takes new ones
 };
-inline constexpr unsigned dead_letter_kinds = 7;
+inline constexpr unsigned dead_letter_kinds = 8;
 
 /// Single-writer counters of one execution; readers use relaxed loads.
 struct execution_counters {

@@ -59,16 +59,14 @@ void look_at_mail(const execution& by, const slot& self, inspection& into) noexc
   }
   const std::uint64_t now = base::ticks();
   if (oldest_ticks == UINT64_MAX || now <= oldest_ticks) return;
-  into.oldest_age =
-      std::chrono::nanoseconds{(now - oldest_ticks) * 1000 / base::ticks_per_us()};
+  into.oldest_age = std::chrono::nanoseconds{(now - oldest_ticks) * 1000 / base::ticks_per_us()};
 }
 
 void look_at_meta(const slot& self, inspection& into) noexcept {
   const meta_state& meta = *self.meta;
-  into.parent = meta.parent_is_meta ? address{alias{into.who.node, meta.parent_slot,
-                                                    meta.parent_generation}}
-                                    : address{pid{into.who.node, meta.parent_slot,
-                                                  meta.parent_generation}};
+  into.parent = meta.parent_is_meta
+                    ? address{alias{into.who.node, meta.parent_slot, meta.parent_generation}}
+                    : address{pid{into.who.node, meta.parent_slot, meta.parent_generation}};
   // Relaxed: counts, and a hint about the other flow.
   const bool has_start_left = meta.flows.load(base::relaxed) < 2;
   into.start = !meta.has_begun    ? flow_state::pending
@@ -93,7 +91,8 @@ inspection inspect_tenant(execution& by, slot& self) {
     if (self.is_named != 0) into.name = by.node.names.name_of(into.who.as_pid());
   }
   into.behaviour = self.what->name;
-  into.mailbox_max = self.bounded_max.load(base::relaxed);  // Relaxed: set by the spawner.
+  // Relaxed: set by the spawner.
+  into.mailbox_max = self.bounded_max.load(base::relaxed) & ~bound_drops_oldest;
   into.requests = count_requests(self);
   look_at_mail(by, self, into);
   if (self.what->inspect != nullptr) {

@@ -62,6 +62,16 @@ class lanes {
     return pop_lane(lowest_bit(occupied_));
   }
 
+  /// The oldest of the lowest lane that has something, of those that a bound counts; or null.
+  [[nodiscard]] envelope* pop_oldest_of_users() noexcept {
+    for (const priority lane : {priority::log, priority::main}) {
+      if (last_[static_cast<unsigned>(lane)] != nullptr) {
+        return pop_lane(static_cast<unsigned>(lane));
+      }
+    }
+    return nullptr;
+  }
+
   [[nodiscard]] bool is_empty() const noexcept { return occupied_ == 0; }
 
   /// Counts at most `count_max` messages of a lane.

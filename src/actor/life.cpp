@@ -91,7 +91,10 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
   self.state = life::starting;
   self.what = order.what;
   self.object = nullptr;
-  self.bounded_max.store(order.mailbox_max, base::relaxed);  // Relaxed: as above.
+  const std::uint32_t bound = std::min(order.mailbox_max, bound_drops_oldest - 1);
+  // Relaxed: as above.
+  self.bounded_max.store(bound != 0 && order.drops_oldest ? bound | bound_drops_oldest : bound,
+                         base::relaxed);
   self.exit_wanted = 0;
   self.is_named = 0;
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
@@ -133,13 +136,24 @@ result<void> run_start_hook(execution& by, slot& self) noexcept {
 #endif
 }
 
-result<pid> spawn_process(execution& by, const spawn_order& order) noexcept {
+shared_environment environment_for(execution& by, const slot* spawner,
+                                   const env_variables* changes) {
+  const slot_extension* const more = spawner == nullptr ? nullptr : extension_of(*spawner);
+  return inherit(by.node.env, more == nullptr ? nullptr : more->env, changes);
+}
+
+result<pid> spawn_process(execution& by, const spawn_order& order, const slot* spawner) noexcept {
   by.flush_chain();  // X2
+  shared_environment env = environment_for(by, spawner, order.env);
   auto made = make_tenant(by, order, slot_kind::process);
   if (!made) return made.error();
   slot& self = *made.value();
   const pid who{by.node.id, self.index, self.generation.load(base::relaxed)};  // Relaxed: owner.
   self.job.run = &run_process;
+  if (env != nullptr) {
+    self.extension = new process_extension;
+    self.extension->env = std::move(env);
+  }
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   base::add_single_writer(by.counters.spawned, std::uint64_t{1});
   self.box.open();
@@ -263,7 +277,7 @@ void destroy_tenant(execution& by, slot& self) noexcept {
 void release_slot(execution& by, slot& self) noexcept {
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
   self.state = life::free;
-  delete extension_of(self);
+  if (!is_meta(self)) delete self.extension;
   self.kind.store(slot_kind::free, base::relaxed);  // Relaxed: as in make_tenant.
   self.meta = nullptr;
   self.what = nullptr;

@@ -14,6 +14,7 @@
 #include <sluice/result.hpp>
 #include <sluice/spawn_order.hpp>
 
+#include "actor/environment.hpp"
 #include "actor/execution.hpp"
 #include "actor/slot.hpp"
 
@@ -21,8 +22,9 @@ namespace sluice::inline v0::core {
 
 struct meta_state;
 
-/// Makes a process; `by` is the spawner's thread.
-[[nodiscard]] result<pid> spawn_process(execution& by, const spawn_order& order) noexcept;
+/// Makes a process; `by` is the spawner's thread, `spawner` who hands its environment down.
+[[nodiscard]] result<pid> spawn_process(execution& by, const spawn_order& order,
+                                        const slot* spawner = nullptr) noexcept;
 
 /// Owner: ends the process for `reason`. The slot has another tenant afterwards, or none.
 void end_process(execution& by, slot& self, const exit_reason& reason) noexcept;
@@ -35,6 +37,9 @@ send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_ge
 /// Takes a slot and builds the object in it; on an error the slot is free again.
 [[nodiscard]] result<slot*> make_tenant(execution& by, const spawn_order& order,
                                         slot_kind kind) noexcept;
+/// What one sees who is spawned by `spawner` (null = the node itself) with `changes`.
+[[nodiscard]] shared_environment environment_for(execution& by, const slot* spawner,
+                                                 const env_variables* changes);
 /// Runs a start hook (on_start, init) for the owner; exceptions become errors.
 [[nodiscard]] result<void> run_start_hook(execution& by, slot& self) noexcept;
 /// L2 from the generation on: nobody can reach the tenant any more, its mail is buried, its

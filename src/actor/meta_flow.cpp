@@ -73,7 +73,7 @@ void undo(execution& by, slot& self) noexcept {
 }  // namespace
 
 result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
-                         std::uint32_t parent_generation) noexcept {
+                         std::uint32_t parent_generation, const slot* spawner) noexcept {
   by.flush_chain();  // X2
   const auto& what = static_cast<const meta_behaviour&>(*order.what);
   const bool is_io = what.flow == meta_flow::io;
@@ -89,6 +89,9 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   auto* meta = new (std::nothrow) meta_state{self, what};
   SLUICE_ASSERT(meta != nullptr, "no memory left for a meta process");
   meta->home = home;
+  meta->env = environment_for(by, spawner, nullptr);
+  meta->send_priority = order.send_priority;
+  meta->log_level = order.log_level;
   if (!is_io) meta->requests = std::make_unique<request_book>();  // Q2
   self.meta = meta;
   meta->parent_slot = parent.index;

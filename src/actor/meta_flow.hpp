@@ -23,9 +23,11 @@ namespace sluice::inline v0::core {
 
 struct meta_state;
 
-/// Makes a meta below `parent` (a process or meta of this node).
+/// Makes a meta below `parent` (a process or meta of this node). It sees what `spawner` sees, or
+/// what the node does.
 [[nodiscard]] result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
-                                       std::uint32_t parent_generation) noexcept;
+                                       std::uint32_t parent_generation,
+                                       const slot* spawner = nullptr) noexcept;
 
 /// Handler flow, first activation of an I/O meta: begins its start flow.
 void begin_if_new(execution& by, slot& self) noexcept;

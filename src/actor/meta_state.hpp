@@ -14,6 +14,7 @@
 #include <stop_token>
 
 #include <sluice/exit_reason.hpp>
+#include <sluice/log.hpp>
 #include <sluice/meta_behaviour.hpp>
 #include <sluice/pid.hpp>
 
@@ -39,6 +40,8 @@ struct meta_state : slot_extension {
   std::uint32_t parent_slot = slot::no_slot;
   std::uint32_t parent_generation = 0;
   bool parent_is_meta = false;
+  priority send_priority = priority::main;
+  log_severity log_level = log_severity::debug;
   sched::worker* home = nullptr;  ///< I/O metas: the worker whose ring they live on
 
   base::atomic<std::uint32_t> flows{2};
@@ -51,7 +54,7 @@ struct meta_state : slot_extension {
   std::uint64_t messages_in = 0;  // handled
   exit_reason reason{};
 
-  base::atomic<std::uint64_t> messages_out{0};   // both flows of a blocking meta, else the owner
+  base::atomic<std::uint64_t> messages_out{0};  // both flows of a blocking meta, else the owner
   base::nanoseconds_t spawned_ns = base::now_ns();
 
   // What start leaves; published by the start_over envelope and by `flows`.
@@ -60,5 +63,11 @@ struct meta_state : slot_extension {
   std::stop_source stop;    ///< blocking metas
   io_flow* flow = nullptr;  ///< I/O metas whose start is a coroutine, while it lives
 };
+
+/// Owner: what the tenant has beside its slot, or null.
+[[nodiscard]] inline slot_extension* extension_of(const slot& self) noexcept {
+  if (is_meta(self)) return self.meta;
+  return self.extension;
+}
 
 }  // namespace sluice::inline v0::core

@@ -23,6 +23,7 @@ const char* to_string(dead_letter why) noexcept {
     case dead_letter::receiver_ended: return "receiver_ended";
     case dead_letter::unhandled: return "unhandled";
     case dead_letter::cancelled: return "cancelled";
+    case dead_letter::overflowed: return "overflowed";
   }
   return "?";
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actor/environment.hpp"
 #include "actor/execution.hpp"
 #include "actor/name_registry.hpp"
 #include "actor/slot_table.hpp"
@@ -52,7 +53,7 @@ struct message_totals {
 
   [[nodiscard]] std::uint64_t rejected() const noexcept { return dead[0] + dead[1] + dead[2]; }
   [[nodiscard]] std::uint64_t dropped() const noexcept {
-    return dead[3] + dead[4] + dead[5] + dead[6];
+    return dead[3] + dead[4] + dead[5] + dead[6] + dead[7];
   }
   /// Envelopes that exist: from the pool's side, not from the law it is to prove.
   [[nodiscard]] std::uint64_t outstanding() const noexcept {
@@ -76,6 +77,7 @@ struct node_core {
   gate* way_in = nullptr;
   activation_budget budget;
   log_function log;
+  environment env;
   base::atomic<slot*> root{nullptr};    ///< the root process's place, from start on
   std::uint32_t ring_worker_first = 0;  ///< workers [first, first + count) own rings
   std::uint32_t ring_worker_count = 0;

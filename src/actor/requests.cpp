@@ -27,13 +27,8 @@ ref new_ref(execution& by) noexcept {
   return {by.next_ref++};
 }
 
-slot_extension* extension_or_null(slot& self) noexcept {
-  if (is_meta(self)) return self.meta;
-  return self.extension;
-}
-
 request_book* book_or_null(slot& self) noexcept {
-  slot_extension* const more = extension_or_null(self);
+  slot_extension* const more = extension_of(self);
   return more == nullptr ? nullptr : more->requests.get();
 }
 
@@ -44,7 +39,7 @@ request_book* make_book(slot& self) noexcept {
     self.extension = new (std::nothrow) process_extension;
     if (self.extension == nullptr) return nullptr;
   }
-  slot_extension& more = *extension_or_null(self);
+  slot_extension& more = *extension_of(self);
   more.requests.reset(new (std::nothrow) request_book);
   return more.requests.get();
 }
@@ -173,7 +168,8 @@ error_code code_of(dead_letter why) noexcept {
   switch (why) {
     case dead_letter::unknown:
     case dead_letter::stale: return error_code::unknown_address;
-    case dead_letter::full: return error_code::mailbox_full;
+    case dead_letter::full:
+    case dead_letter::overflowed: return error_code::mailbox_full;
     case dead_letter::stopping: return error_code::stopping;
     case dead_letter::receiver_ended: return error_code::receiver_ended;
     case dead_letter::unhandled: return error_code::unhandled;

@@ -54,7 +54,8 @@ struct alignas(base::cache_line_bytes) slot {
   base::atomic<std::uint64_t> children{0};        // any: packed child_list_head
   base::atomic<std::int32_t> prune_countdown{0};  // any: dead children until the owner is told
   base::atomic<std::uint32_t> bounded_count{0};   // any: user messages queued, if bounded
-  base::atomic<std::uint32_t> bounded_max{0};     // 0 = unbounded; set by the spawner; any reads
+  // 0 = unbounded; the high bit: drops its oldest. Set by the spawner; any reads.
+  base::atomic<std::uint32_t> bounded_max{0};
   base::atomic<slot_kind> kind{slot_kind::free};  // owner; any reads
   life state = life::free;
   std::uint8_t is_named = 0;
@@ -79,13 +80,9 @@ static_assert(sizeof(slot) == 2 * base::cache_line_bytes, "two lines a slot");
   // Relaxed: a sender late for the last tenant may read the next one's; its message is stale then.
   return to.bounded_max.load(base::relaxed) != 0;
 }
+inline constexpr std::uint32_t bound_drops_oldest = 1u << 31;
 [[nodiscard]] inline bool is_meta(const slot& self) noexcept {
   return kind_of(self) >= slot_kind::io_meta;
-}
-
-/// What a process has beside its slot, or null.
-[[nodiscard]] inline process_extension* extension_of(const slot& self) noexcept {
-  return is_meta(self) ? nullptr : self.extension;
 }
 
 [[nodiscard]] constexpr std::uint64_t pack(child_list_head head) noexcept {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "actor/environment.hpp"
 #include "actor/requests.hpp"
 
 namespace sluice::inline v0::core {
@@ -10,6 +11,7 @@ namespace sluice::inline v0::core {
 /// Owner only, but for what the request book says of blocking metas.
 struct slot_extension {
   std::unique_ptr<request_book> requests;  ///< null until there is one
+  shared_environment env;                  ///< null = the node's; from the spawn on
 };
 
 /// Of a process, made when it is first needed.

@@ -69,6 +69,7 @@ node::node(std::string name, node_options options)
   core::node_core& core = *state_->core;
   core.id = core::gate::next_node_id();
   core.way_in = &state_->way_in;
+  core.env = core::environment{{}, state_->options.env};
   core.blocking = state_->blocking.get();
   auto log = state_->options.log ? state_->options.log : &log_to_stderr;
   core.log = [log = std::move(log)](core::log_level level, std::string_view text) {
@@ -177,7 +178,7 @@ result<alias> node::spawn_meta_erased(const core::meta_order& order) noexcept {
   if (root == nullptr) return error{error_code::not_started, 0, "node spawn_meta"};
   // Relaxed: a root that has ended meanwhile refuses the child.
   const std::uint32_t root_generation = root->generation.load(base::relaxed);
-  return core::spawn_meta(access.by(), order, *root, root_generation);
+  return core::spawn_meta(access.by(), order, *root, root_generation, nullptr);
 }
 
 core::gate* node::way_in() const noexcept { return &state_->way_in; }
@@ -201,6 +202,7 @@ message_statistics node::messages() const {
   sums.receiver_ended = totals.dead[4];
   sums.unhandled = totals.dead[5];
   sums.cancelled = totals.dead[6];
+  sums.overflowed = totals.dead[7];
   sums.late_completions = totals.late_completions;
   const std::uint64_t alive = totals.spawned - totals.ended;
   const bool has_root =
