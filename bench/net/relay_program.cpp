@@ -83,6 +83,7 @@ int run_relay(const relay_program& program, int argc, char** argv) {
     options.target = &target;
   }
   if (pin >= 0 && !pin_to_cpu(pin, problem)) return fail(program, 2, problem);
+  if (!allow_descriptors(1, problem)) return fail(program, 2, problem);
   options.listen_fd = listen_on(where, problem);
   if (options.listen_fd < 0) {
     return fail(program, 2, "cannot listen on " + listen + ": " + problem);

@@ -172,13 +172,12 @@ bool pin_to_cpu(int cpu, std::string& problem) {
 bool allow_descriptors(std::uint64_t count, std::string& problem) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= count) return true;
   if (limit.rlim_max < count) {
     problem = "needs " + std::to_string(count) + " descriptors, the hard limit is " +
               std::to_string(limit.rlim_max);
     return false;
   }
-  limit.rlim_cur = count;
+  limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return true;
   problem = failure("setrlimit");
   return false;

@@ -39,7 +39,7 @@ void stop_after(double seconds);
 // Binds the calling thread to one CPU. False leaves a sentence in `problem`.
 [[nodiscard]] bool pin_to_cpu(int cpu, std::string& problem);
 
-// Raises the soft limit of open descriptors to at least `count`, where the hard limit allows it.
+// Raises the soft limit of open descriptors to the hard one, which must be at least `count`.
 [[nodiscard]] bool allow_descriptors(std::uint64_t count, std::string& problem);
 
 [[nodiscard]] std::uint64_t now_ns();
