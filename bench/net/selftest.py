@@ -367,7 +367,8 @@ def check_relay(driver, start):
     taken = [fill_until_blocked(peer, 128_000_000) for peer in silent[:4]]
     check(max(taken) < 128_000_000, f"{driver}: a peer that does not read is not read for ever",
           str(taken))
-    check(raw.rss_kib() - before < 16_384, f"{driver}: such peers do not grow memory",
+    # A stalled flow of the io_uring one may hold what all its buffers held: 4 MiB, and two a peer.
+    check(raw.rss_kib() - before < 40_960, f"{driver}: such peers do not grow memory for ever",
           f"{raw.rss_kib() - before} KiB")
     check(echo_all(raw, part) == part, f"{driver}: others are served meanwhile")
     got = 0
