@@ -15,14 +15,14 @@ error refuse(const char* why) noexcept { return {error_code::bad_argument, 0, wh
 
 constexpr const char* payload_too_large = "frame: with this payload larger than frame_bytes_max";
 
-result<bytes> make_head(const frames::length_prefix& rule, std::uint32_t frame_bytes_max,
-                        std::size_t payload_bytes) {
+result<encoded_frame> encode_prefixed(const frames::length_prefix& rule,
+                                      std::uint32_t frame_bytes_max, bytes payload) {
   const std::uint32_t header = header_bytes_of(rule);
-  if (payload_bytes > frame_bytes_max || header > frame_bytes_max - payload_bytes) {
+  if (payload.size() > frame_bytes_max || header > frame_bytes_max - payload.size()) {
     return refuse(payload_too_large);
   }
   const std::int64_t length =
-      static_cast<std::int64_t>(header + payload_bytes) - bytes_beside_length(rule);
+      static_cast<std::int64_t>(header + payload.size()) - bytes_beside_length(rule);
   if (length < 0) return refuse("frame: with this payload its length would be negative");
   if (static_cast<std::uint64_t>(length) > length_max_of(rule.width)) {
     return refuse("frame: the payload's length does not fit length_prefix.width");
@@ -34,22 +34,22 @@ result<bytes> make_head(const frames::length_prefix& rule, std::uint32_t frame_b
     head[std::size_t{rule.offset} + i] =
         static_cast<std::byte>(static_cast<std::uint64_t>(length) >> (8 * octet));
   }
-  return bytes::copy_of(std::span{head}.first(header));
+  return encoded_frame{bytes::copy_of(std::span{head}.first(header)), std::move(payload), {}};
 }
 
-result<bytes> make_varint(std::uint32_t frame_bytes_max, std::size_t payload_bytes) {
+result<encoded_frame> encode_varint(std::uint32_t frame_bytes_max, bytes payload) {
   std::array<std::byte, varint_bytes_max> head;
   std::size_t count = 0;
-  std::uint64_t rest = payload_bytes;
+  std::uint64_t rest = payload.size();
   do {
     const std::uint64_t more = rest > 0x7f ? 0x80 : 0;
     head[count++] = static_cast<std::byte>((rest & 0x7f) | more);
     rest >>= 7;
   } while (rest != 0);
-  if (payload_bytes > frame_bytes_max || count > frame_bytes_max - payload_bytes) {
+  if (payload.size() > frame_bytes_max || count > frame_bytes_max - payload.size()) {
     return refuse(payload_too_large);
   }
-  return bytes::copy_of(std::span{head}.first(count));
+  return encoded_frame{bytes::copy_of(std::span{head}.first(count)), std::move(payload), {}};
 }
 
 }  // namespace
@@ -65,18 +65,14 @@ result<encoded_frame> frame_encoder::encode(bytes payload) const {
     return encoded_frame{{}, std::move(payload), {}};
   }
   if (!delimiter_.empty()) return encode_delimited(std::move(payload));
-  result<bytes> head{bytes{}};
   if (const auto* prefix = std::get_if<frames::length_prefix>(&by_->by)) {
-    if (!prefix->strip_header) return encode_whole(std::move(payload));
-    head = make_head(*prefix, by_->frame_bytes_max, payload.size());
-  } else if (const auto* varint = std::get_if<frames::varint>(&by_->by)) {
-    if (!varint->strip_header) return encode_whole(std::move(payload));
-    head = make_varint(by_->frame_bytes_max, payload.size());
-  } else {
-    return encode_whole(std::move(payload));
+    return prefix->strip_header ? encode_prefixed(*prefix, by_->frame_bytes_max, std::move(payload))
+                                : encode_whole(std::move(payload));
   }
-  if (!head) return head.error();
-  return encoded_frame{std::move(*head), std::move(payload), {}};
+  const auto* varint = std::get_if<frames::varint>(&by_->by);
+  return varint != nullptr && varint->strip_header
+             ? encode_varint(by_->frame_bytes_max, std::move(payload))
+             : encode_whole(std::move(payload));
 }
 
 result<encoded_frame> frame_encoder::encode_delimited(bytes payload) const {

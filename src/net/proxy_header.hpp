@@ -40,11 +40,6 @@ struct proxy_header {
 /// Whether a version 2 block is sent with its CRC32C.
 enum class proxy_checksum : std::uint8_t { none, crc32c };
 
-/// The header's bytes, to be sent first. What its version cannot say is said as "unknown" (unix
-/// addresses and datagrams in version 1; source and destination of two families in both).
-[[nodiscard]] bytes write_proxy_header(const proxy_header& header,
-                                       proxy_checksum checksum = proxy_checksum::none);
-
 /// Of a version 1 header, its CRLF included.
 inline constexpr std::size_t proxy_text_bytes_max = 107;
 /// Of a version 2 block before its addresses.
@@ -62,8 +57,15 @@ inline constexpr std::string_view proxy_block_signature{"\r\n\r\n\0\r\nQUIT\n", 
 [[nodiscard]] const char* refuse_proxy_block(std::byte version_and_command,
                                              std::byte family_and_transport) noexcept;
 
-// For write_proxy_header.
 [[nodiscard]] bytes write_proxy_text(const proxy_header& header);
 [[nodiscard]] bytes write_proxy_block(const proxy_header& header, proxy_checksum checksum);
+
+/// The header's bytes, to be sent first. What its version cannot say is said as "unknown" (unix
+/// addresses and datagrams in version 1; source and destination of two families in both).
+[[nodiscard]] inline bytes write_proxy_header(const proxy_header& header,
+                                              proxy_checksum checksum = proxy_checksum::none) {
+  return header.version == proxy_version::one ? write_proxy_text(header)
+                                              : write_proxy_block(header, checksum);
+}
 
 }  // namespace sluice::inline v0::net

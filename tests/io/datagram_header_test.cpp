@@ -179,6 +179,12 @@ TEST_CASE("datagram: sizes beyond their rooms are not believed") {
     REQUIRE(text_of(cut.got.payload) == "hello");
     REQUIRE(cut.got.is_truncated);
   }
+  // A payload is never read as a control message.
+  buffer one{a_peer(), gro_message(2), gro_message(3)};
+  one.layout.control_bytes = one.head.controllen;
+  REQUIRE(read(one.written(), one.layout).got.segment_bytes == 2);
+  one.head.controllen *= 2;
+  REQUIRE(read(one.written(), one.layout).step == io::datagram_step::malformed);
 }
 
 TEST_CASE("datagram: what the kernel joined is taken apart") {
