@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "base/atomic.hpp"
+
 namespace sluice::inline v0::base {
 
 /// Nanoseconds on the monotonic clock. Absolute deadlines are values of this type.
@@ -11,8 +13,12 @@ using nanoseconds_t = std::int64_t;
 
 inline constexpr nanoseconds_t no_deadline = INT64_MAX;
 
-/// Now, from CLOCK_MONOTONIC. Any thread.
+/// Now, from CLOCK_MONOTONIC, or from the thread's virtual clock. Any thread.
 [[nodiscard]] nanoseconds_t now_ns() noexcept;
+
+/// From here now_ns() of the calling thread answers from `clock`, which outlives that; null: from
+/// the system again. For simulations.
+void use_virtual_clock(const atomic<nanoseconds_t>* clock) noexcept;
 
 /// The processor's counter. Only differences on one thread mean something.
 [[nodiscard]] inline std::uint64_t ticks() noexcept {

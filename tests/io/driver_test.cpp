@@ -9,6 +9,7 @@
 
 #include "io/epoll_driver.hpp"
 #include "io/probe.hpp"
+#include "io/simulated_driver.hpp"
 
 using namespace io_test;
 using sched::park_outcome;
@@ -18,6 +19,9 @@ namespace {
 std::uint64_t wake_write_count(const loop& ring) {
   if (const auto* epoll = dynamic_cast<const io::epoll_driver*>(ring.driver.get())) {
     return epoll->wake_write_count();
+  }
+  if (const auto* simulated = dynamic_cast<const io::simulated_driver*>(ring.driver.get())) {
+    return simulated->wake_write_count();
   }
   return dynamic_cast<const io::uring_driver&>(*ring.driver).wake_write_count();
 }

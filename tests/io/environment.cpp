@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <string_view>
 #include <utility>
 
@@ -19,6 +20,7 @@
 #include <catch2/reporters/catch_reporter_registrars.hpp>
 
 #include "io/driver_choice.hpp"
+#include "io/simulation.hpp"
 
 namespace io_test {
 namespace {
@@ -60,6 +62,28 @@ void drop_privileges() {
               works ? "none" : "as before, a ring needs some");
 }
 
+/// The seeds of a test's drivers follow from this one; given by SLUICE_TEST_SEED it repeats a run.
+std::uint64_t seed_of_run() {
+  static const std::uint64_t seed = [] {
+    if (const char* given = std::getenv("SLUICE_TEST_SEED")) {
+      return static_cast<std::uint64_t>(std::strtoull(given, nullptr, 0));
+    }
+    return static_cast<std::uint64_t>(base::now_ns());
+  }();
+  return seed;
+}
+
+unsigned drivers_of_case = 0;
+
+/// Simulations outlive their drivers, also those of a test that was left by an exception.
+io::simulation& make_simulation() {
+  static std::deque<io::simulation> all;
+  io::simulation_options options;
+  options.seed = seed_of_run() + drivers_of_case++;
+  options.has_real_peers = true;
+  return all.emplace_back(options);
+}
+
 class preparation final : public Catch::EventListenerBase {
  public:
   using Catch::EventListenerBase::EventListenerBase;
@@ -67,8 +91,13 @@ class preparation final : public Catch::EventListenerBase {
     const environment here = this_environment();
     if (here == environment::unprivileged) drop_privileges();
     if (here == environment::seccomp && !forbid_io_uring(EPERM)) give_up("seccomp is not there");
+    if (here == environment::simulated) {
+      std::printf("simulated drivers: SLUICE_TEST_SEED=%llu\n",
+                  static_cast<unsigned long long>(seed_of_run()));
+    }
     std::fflush(stdout);
   }
+  void testCaseStarting(const Catch::TestCaseInfo&) override { drivers_of_case = 0; }
 };
 CATCH_REGISTER_LISTENER(preparation)
 
@@ -110,6 +139,7 @@ std::unique_ptr<io::driver> make_driver(const io::uring_options& options) {
     const bool says_its_own = options.common.buffer_count != io::driver_options{}.buffer_count;
     if (!says_its_own) plan.options.common.buffer_count = 2;
   }
+  if (plan.kind == io::driver_kind::simulated) plan.simulated = &make_simulation();
   auto created = io::create_driver(plan);
   INFO(created.error().message());
   REQUIRE(created.has_value());
