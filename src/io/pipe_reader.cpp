@@ -38,7 +38,6 @@ bool pipe_reader::is_at_end() const noexcept {
 }
 
 void pipe_reader::poll() noexcept {
-  memory_.reset();
   state_ = state::polling;
   driver_.start(poll_, request::poll(pipe_.get(), op_site::pipe_read, POLLIN));
 }
@@ -64,7 +63,10 @@ void pipe_reader::on_read(completion what) noexcept {
     has_ended_ = true;
     return tear_down(0);
   }
-  if (what.result == -EAGAIN) return poll();
+  if (what.result == -EAGAIN) {
+    memory_.reset();
+    return poll();
+  }
   if (what.result == -EINTR) return read();
   tear_down(-what.result);
 }
@@ -78,12 +80,12 @@ void pipe_reader::take_bytes(std::uint32_t size) noexcept {
     state_ = state::held;
     return driver_.buffers().wait_for_credit(*account_);
   }
-  if (size < read_bytes_max) return poll();  // Drained.
-  read();
+  if (size < read_bytes_max) memory_.reset();  // Drained.
+  poll();
 }
 
 void pipe_reader::on_receive_credit() noexcept {
-  if (state_ == state::held) read();
+  if (state_ == state::held) poll();
 }
 
 void pipe_reader::tear_down(int os_error) noexcept {

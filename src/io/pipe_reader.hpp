@@ -4,17 +4,17 @@
 // When: a child's output. Not for sockets (stream). Who: the driver's owner thread; the handler is
 // called from poll() only, never from inside a call to the reader.
 // Rules
-//   P1  The descriptor is O_NONBLOCK. Memory to read into is there from ready to drained only: an
-//       idle pipe holds none.
+//   P1  The descriptor is O_NONBLOCK, and read only when there is something, so that no read stays
+//       under way. Memory to read into is there from ready to drained only: an idle pipe holds
+//       none.
 //   P2  on_pipe_end comes last, exactly once, when every operation was reaped and the descriptor
 //       is closed; the reader may be destroyed in it, and not before.
 //   P3  After close() no bytes arrive.
 //
-//            bytes read           drained, EAGAIN   account exhausted   credit     end, error,
-//            close
-//  polling   -                    -                 -                   -          closing
-//  reading   reading              polling           held                -          closing
-//  held      -                    -                 -                   reading    closing
+//            ready     bytes read, EAGAIN   account exhausted   credit     end, error, close
+//  polling   reading   -                    -                   -          closing
+//  reading   -         polling              held                -          closing
+//  held      -         -                    -                   polling    closing
 //  closing   …every operation is reaped, the descriptor closed, on_pipe_end: closed
 #pragma once
 

@@ -208,7 +208,7 @@ result<void> open_program(void* object) {
   return program_of(object).inner().open(program_of(object));
 }
 void begin_program(void* object, core::meta_state& state) {
-  program_of(object).inner().begin(program_of(object), state);
+  program_of(object).inner().begin(state);
 }
 void stop_program(void* object, const exit_reason&) { program_of(object).inner().stop(); }
 bool drain_program(void* object, const exit_reason& reason) {

@@ -11,10 +11,8 @@
 #include <utility>
 
 #include "actor/meta_flow.hpp"
-#include "actor/meta_state.hpp"
-#include "actor/node_core.hpp"
-#include "actor/start_flow_scope.hpp"
 #include "io/driver.hpp"
+#include "net/teller.hpp"
 
 namespace sluice::inline v0::port {
 
@@ -34,19 +32,20 @@ struct later final : io::timeout::listener {
 }  // namespace
 
 struct program::implementation::on_ring {
-  on_ring(io::driver& ring, implementation& owner)
-      : driver(ring),
-        output(channel::output, ring, owner),
-        error(channel::error, ring, owner),
-        input(ring, owner),
+  on_ring(core::meta_state& meta, implementation& owner)
+      : teller(meta),
+        driver(teller.driver()),
+        output(channel::output, driver, owner),
+        error(channel::error, driver, owner),
+        input(driver, owner),
         watch(owner),
         watch_later(owner, [](implementation& of) noexcept { of.watch_child(); }),
-        watch_again(ring, watch_later),
-        deadline(ring, owner),
-        flush(owner),
+        watch_again(driver, watch_later),
+        deadline(driver, owner),
         finish(owner),
         detach(owner) {}
 
+  net::teller teller;
   io::driver& driver;
   net::port_channel output;
   net::port_channel error;
@@ -55,7 +54,6 @@ struct program::implementation::on_ring {
   later watch_later;
   io::timeout watch_again;
   io::timeout deadline;  // SIGKILL; after the child's end: of leftovers
-  io::bound_hook<implementation, &implementation::end_run_of_sends> flush;
   io::bound_hook<implementation, &implementation::finish> finish;
   io::bound_hook<implementation, &implementation::on_detach> detach;
 };
@@ -66,14 +64,9 @@ program::implementation::~implementation() = default;
 
 // ---- the start flow ----
 
-void program::implementation::begin(program& self, core::meta_state& state) {
-  self_ = &self;
-  state_ = &state;
-  by_ = static_cast<core::execution*>(state.home->context);
-  id_ = self.self();
-  // I/O metas live on workers that own rings (core::spawn_meta), and no other driver has one.
-  auto& ring = static_cast<io::driver&>(state.home->parking());
-  ring_ = std::make_unique<on_ring>(ring, *this);
+void program::implementation::begin(core::meta_state& state) {
+  ring_ = std::make_unique<on_ring>(state, *this);
+  id_ = ring_->teller.id();
   if (pipes_.output.is_open()) ring_->output.open(std::move(pipes_.output), options_);
   if (pipes_.error.is_open()) ring_->error.open(std::move(pipes_.error), options_);
   if (const auto* by = std::get_if<framing>(&options_.deliver)) framer_.emplace(*by);
@@ -81,7 +74,7 @@ void program::implementation::begin(program& self, core::meta_state& state) {
     ring_->input.open(std::move(pipes_.input), {options_.input_bytes_high, options_.input_bytes_low,
                                                 options_.input_bytes_max});
   }
-  ring.call_at_detach(ring_->detach);
+  ring_->driver.call_at_detach(ring_->detach);
   watch_child();
   static_cast<void>(tell(started{id_, child_->os_pid()}));  // PP1: all else is told by a later turn
 }
@@ -248,11 +241,11 @@ void program::implementation::finish() noexcept {
   ring_->deadline.cancel();
   ring_->watch_again.cancel();
   ring_->detach.unlink();
-  // The ring goes before the meta was asked to end: its node gave up on it, and nothing is handled
-  // any more.
-  if (ring_->driver.is_stopping() && !state_->is_stopping) return;
+  const net::teller& teller = ring_->teller;
+  if (teller.is_given_up()) return;
   tell_exited();
-  core::leave_start(*by_, *state_, asked_ ? *asked_ : own_reason());  // *this may be gone now
+  core::leave_start(teller.by(), teller.meta(),  // *this may be gone now
+                    asked_ ? *asked_ : own_reason());
 }
 
 exit_reason program::implementation::own_reason() const {
@@ -266,12 +259,7 @@ exit_reason program::implementation::own_reason() const {
 template <class M>
 send_outcome program::implementation::tell(M message) noexcept {
   if (worker_has_ended_) return send_outcome::unknown;
-  send_outcome outcome = send_outcome::accepted;
-  {
-    const core::start_flow_scope scope{*by_, *self_->self_};
-    outcome = self_->send(options_.worker, std::move(message));
-    if (scope.opened_run()) ring_->driver.call_after_turn(ring_->flush);
-  }
+  const send_outcome outcome = ring_->teller.tell(options_.worker, std::move(message));
   if (outcome == send_outcome::accepted) return outcome;
   if (outcome == send_outcome::full) {
     tear_down();  // PP2
@@ -289,9 +277,7 @@ void program::implementation::lose_input(int os_error, std::uint64_t bytes,
 }
 
 void program::implementation::tell_exited() noexcept {
-  const core::slot* const worker = by_->node.slots.find(options_.worker.slot);
-  // Relaxed: only compared. It may have ended before its exit reached us.
-  if (worker->generation.load(base::relaxed) != options_.worker.generation) return;
+  if (!ring_->teller.is_alive(options_.worker)) return;
   exited last;
   last.id = id_;
   last.code = end_->code;
@@ -303,11 +289,7 @@ void program::implementation::tell_exited() noexcept {
   last.output_bytes = ring_->output.bytes_read() + ring_->error.bytes_read();
   last.input_bytes = ring_->input.bytes_written();
   last.input_bytes_lost = input_bytes_lost_;
-  const core::start_flow_scope scope{*by_, *self_->self_};
-  // A full mailbox has room of its own for control messages: told out of order beats not told.
-  if (self_->send(options_.worker, exited{last}) == send_outcome::full) {
-    self_->send(options_.worker, exited{last}, priority::system);
-  }
+  ring_->teller.tell_surely(options_.worker, last);
 }
 
 }  // namespace sluice::inline v0::port

@@ -40,7 +40,7 @@ struct program::implementation final : private net::port_channel_handler,
 
   /// Validates and starts the program.
   [[nodiscard]] result<void> open(program& self);
-  void begin(program& self, core::meta_state& state);
+  void begin(core::meta_state& state);
   [[nodiscard]] bool drain(const exit_reason& reason);
   void stop();
 
@@ -83,7 +83,6 @@ struct program::implementation final : private net::port_channel_handler,
   send_outcome tell(M message) noexcept;
   void lose_input(int os_error, std::uint64_t bytes, bool& was_told) noexcept;
   void tell_exited() noexcept;
-  void end_run_of_sends() noexcept { by_->end_run_of_sends(); }
   [[nodiscard]] exit_reason own_reason() const;
 
   program_options options_;
@@ -91,11 +90,8 @@ struct program::implementation final : private net::port_channel_handler,
   std::optional<io::child_process> child_;
   pipe_ends pipes_;  // from open() to begin()
   std::optional<io::child_end> end_;
-  program* self_ = nullptr;
   alias id_;
-  core::execution* by_ = nullptr;      // of the ring's thread, from begin() on
-  core::meta_state* state_ = nullptr;  // from begin() until leave_start
-  std::unique_ptr<on_ring> ring_;      // from begin() on
+  std::unique_ptr<on_ring> ring_;  // from begin() on
 
   std::optional<exit_reason> asked_;  // to end
   bool is_tearing_ = false;
