@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/actor.hpp>
+#include <sluice/blocking.hpp>
 #include <sluice/bytes.hpp>
 #include <sluice/environment.hpp>
 #include <sluice/exit_reason.hpp>
