@@ -12,6 +12,7 @@
 #include "io/thread_token.hpp"
 #include "io/uring_compat.hpp"
 #include "mem/bytes_owner.hpp"
+#include "mem/cache.hpp"
 #include "sched/driver.hpp"
 
 namespace sluice::inline v0::io {
@@ -45,15 +46,37 @@ struct alignas(base::cache_line_bytes) receive_buffers::block : detail::bytes_ow
   std::uint16_t index = 0;
   bool is_copy = false;
   bool is_charge = false;  // a copy that is another owner's slice, which follows instead of bytes
+  std::uint8_t pool_class = mem::no_class;  // of a copy; no_class: from the heap
 
+  /// A copy, with room for `following_bytes` behind it.
+  [[nodiscard]] static block* make_copy(std::size_t following_bytes);
   /// Of a copy: gives its memory back.
   static void free_copy(block& done) noexcept;
 };
 
+receive_buffers::block* receive_buffers::block::make_copy(std::size_t following_bytes) {
+  const std::size_t total = sizeof(block) + following_bytes;
+  mem::class_index index = mem::class_of(total);
+  void* memory = index == mem::no_class ? nullptr : mem::this_thread_cache().allocate(index);
+  if (memory == nullptr) {  // Too large for the pool, or the pool is at its limit.
+    index = mem::no_class;
+    memory = ::operator new (total, std::align_val_t{alignof(block)});
+  }
+  auto* const made = new (memory) block;
+  made->is_copy = true;
+  made->pool_class = static_cast<std::uint8_t>(index);
+  return made;
+}
+
 void receive_buffers::block::free_copy(block& done) noexcept {
   if (done.is_charge) std::launder(reinterpret_cast<bytes*>(&done + 1))->~bytes();
+  const mem::class_index index = done.pool_class;
   done.~block();
-  ::operator delete (&done, std::align_val_t{alignof(block)});
+  if (index == mem::no_class) {
+    ::operator delete (&done, std::align_val_t{alignof(block)});
+  } else {
+    mem::this_thread_cache().free(&done, index);
+  }
 }
 
 receive_buffers::receive_buffers(std::uint32_t count, std::uint32_t buffer_bytes,
@@ -172,26 +195,27 @@ void receive_buffers::free_if_done(receive_account& account) noexcept {
   free_accounts_ = &account;
 }
 
-bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::uint32_t size) {
+bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::uint32_t size,
+                            std::uint32_t offset) {
   mark_taken(index);
-  SLUICE_ASSERT(size <= buffer_bytes_, "the kernel filled more than a buffer");
-  const bool may_lend =
-      account.lent_count_ < account.limits_.lent_count_max && free_count_ >= reserve_count_;
+  SLUICE_ASSERT(offset <= buffer_bytes_ && size <= buffer_bytes_ - offset,
+                "the kernel filled more than a buffer");
+  const bool may_lend = size >= account.limits_.lent_bytes_min &&
+                        account.lent_count_ < account.limits_.lent_count_max &&
+                        free_count_ >= reserve_count_;
   block* taken = nullptr;
-  const std::byte* data = address_of(index);
+  const std::byte* data = address_of(index) + offset;
   if (may_lend) {
     taken = &blocks_[index];
     taken->charge = buffer_bytes_;
     ++account.lent_count_;
   } else {
-    void* memory = ::operator new (sizeof(block) + size, std::align_val_t{alignof(block)});
-    taken = new (memory) block;
-    auto* copy = static_cast<std::byte*>(memory) + sizeof(block);
+    taken = block::make_copy(size);
+    auto* const copy = reinterpret_cast<std::byte*>(taken + 1);
     std::memcpy(copy, data, size);
     data = copy;
     mark_free(index);
     taken->home = this;
-    taken->is_copy = true;
     taken->charge = static_cast<std::uint32_t>(sizeof(block)) + size;
     ++copied_count_;
   }
@@ -205,12 +229,10 @@ bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::
 }
 
 bytes receive_buffers::charge(receive_account& account, bytes held) {
-  void* memory = ::operator new (sizeof(block) + sizeof(bytes), std::align_val_t{alignof(block)});
-  auto* const taken = new (memory) block;
+  block* const taken = block::make_copy(sizeof(bytes));
   const std::span<const std::byte> range = held.span();
   new (taken + 1) bytes{std::move(held)};
   taken->home = this;
-  taken->is_copy = true;
   taken->is_charge = true;
   taken->charge = static_cast<std::uint32_t>(sizeof(block) + sizeof(bytes) + range.size());
   taken->account = &account;

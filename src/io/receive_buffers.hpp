@@ -48,6 +48,7 @@ namespace sluice::inline v0::io {
 struct receive_limits {
   std::uint32_t bytes_max = 256 * 1024;  ///< charged bytes at which the stream stops reading
   std::uint32_t lent_count_max = 8;      ///< buffers lent at a time; more bytes are copied out
+  std::uint32_t lent_bytes_min = 0;      ///< fewer bytes are copied out
 };
 
 /// Told, on the owner thread, that reading may go on. Starts operations, calls no user code.
@@ -110,9 +111,10 @@ class receive_buffers {
                                               credit_listener& listener);
   void close_account(receive_account& account) noexcept;
 
-  /// The first `size` bytes of buffer `index`, just named by a completion (B2), charged to
-  /// `account`: lent, or copied when the account or the ring is short of buffers.
-  [[nodiscard]] bytes lend(receive_account& account, std::uint32_t index, std::uint32_t size);
+  /// `size` bytes at `offset` of buffer `index`, just named by a completion (B2), charged to
+  /// `account`: lent, or copied when they are few or the account or the ring is short of buffers.
+  [[nodiscard]] bytes lend(receive_account& account, std::uint32_t index, std::uint32_t size,
+                           std::uint32_t offset = 0);
 
   /// The same bytes, in a slice that is charged to `account` until it is let go of: for what comes
   /// another way than through these buffers. At most 2^31 of them.
