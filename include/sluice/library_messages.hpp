@@ -4,6 +4,7 @@
 #include <sluice/behaviour.hpp>
 #include <sluice/port_messages.hpp>
 #include <sluice/tcp_messages.hpp>
+#include <sluice/udp_messages.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -13,7 +14,10 @@ using library_messages =
              tcp::close, tcp::shutdown_write, tcp::connect_failed, tcp::dropped,
              // ports
              port::started, port::output, port::input, port::close_input, port::send_signal,
-             port::writable, port::input_lost, port::exited>;
+             port::writable, port::input_lost, port::exited,
+             // UDP
+             udp::datagram, udp::failed, udp::closed, udp::statistics, udp::join, udp::leave,
+             udp::close, udp::ask_statistics>;
 
 }  // namespace v0
 }  // namespace sluice

@@ -5,6 +5,7 @@
 #include <sluice/blocking.hpp>
 #include <sluice/bytes.hpp>
 #include <sluice/environment.hpp>
+#include <sluice/endpoint.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/framing.hpp>
 #include <sluice/handle.hpp>
@@ -22,3 +23,4 @@
 #include <sluice/tcp.hpp>
 #include <sluice/tcp_client.hpp>
 #include <sluice/timer.hpp>
+#include <sluice/udp.hpp>
