@@ -109,6 +109,7 @@ const std::vector<int>& errors_of(request_kind kind) {
   static const std::vector<int> read{EAGAIN, EINTR, EIO, EBADF, EINVAL, EISDIR, ENOMEM, ECONNRESET};
   static const std::vector<int> write{EAGAIN, EINTR, EPIPE, ENOSPC, EDQUOT, EFBIG,
                                       EIO,    EBADF, EPERM, EINVAL, ENOMEM, ECONNRESET};
+  static const std::vector<int> sync{EINTR, EIO, ENOSPC, EDQUOT, EBADF, EINVAL, EROFS};
   switch (kind) {
     case request_kind::accept: return accept;
     case request_kind::connect: return connect;
@@ -118,6 +119,7 @@ const std::vector<int>& errors_of(request_kind kind) {
     case request_kind::send_message: return send;
     case request_kind::poll: return poll;
     case request_kind::read: return read;
+    case request_kind::sync: return sync;
     case request_kind::write: break;
   }
   return write;
