@@ -25,7 +25,8 @@ def rewrite(build, sources):
     text = build.read_text(encoding="utf-8")
     if len(LIST.findall(text)) != 1:
         return
-    names = "".join(f"  '{name}',\n" for name in sources)
+    elsewhere = LIST.sub("", text)
+    names = "".join(f"  '{name}',\n" for name in sources if f"'{name}'" not in elsewhere)
     build.write_text(LIST.sub(lambda _: f"files(\n{names})", text), encoding="utf-8")
 
 
