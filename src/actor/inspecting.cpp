@@ -51,7 +51,8 @@ void look_at_mail(const execution& by, const slot& self, inspection& into) noexc
     const lane_view seen = self.mail.look_at(lane, room);
     into.queued[lane] = seen.count;
     room -= seen.count;
-    if (seen.count != 0) oldest_ticks = std::min(oldest_ticks, seen.oldest_mark);
+    // 0: taken before this thread looked at a clock.
+    if (seen.oldest_mark != 0) oldest_ticks = std::min(oldest_ticks, seen.oldest_mark);
   }
   const std::uint64_t last_look = by.worker == nullptr ? 0 : by.worker->coarse_ticks();
   if (count_untaken(by, self, into, room) && last_look != 0) {

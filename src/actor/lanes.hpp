@@ -18,7 +18,7 @@ inline constexpr unsigned lane_count = 4;
 /// What waits in one lane.
 struct lane_view {
   std::uint64_t count = 0;        ///< one by one, up to a limit
-  std::uint64_t oldest_mark = 0;  ///< of the oldest; see absorb
+  std::uint64_t oldest_mark = 0;  ///< of the oldest; see absorb; 0 = not known
 };
 
 class lanes {
