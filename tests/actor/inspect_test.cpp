@@ -245,7 +245,7 @@ TEST_CASE("inspect: a handler may not wait for it") {
   right.wait_for(1);
 }
 
-TEST_CASE("inspect: what is asked while everybody ends gets an answer or an error") {
+TEST_CASE("meta rule 7: an inspect that races with the end gets an answer or an error") {
   test_counter entered;
   test_counter gate;
   test_node node;
