@@ -14,8 +14,9 @@ modes
   pipelined  the same with 16 in flight
   lone       one connection, one message in flight; also against the bare servers that sleep at
              once, and the CPU time of a second in which nothing happens
-  forward    proxies in front of one echo server, which shares the generator's CPU; bare servers
-             raw-forward; --haproxy and --nginx add those. {target} is the echo server's address
+  forward    proxies in front of an echo server, which shares the generator's CPU; bare servers
+             raw-forward; --haproxy and --nginx add those. {target} is the echo server's address.
+             What was answered must have reached it, or the run has failed
   udp        datagram echo; bare servers raw-udp on io_uring and with recvmmsg, beside them the
              plain recvfrom loop
   churn      connect, one message, close; per connection
@@ -38,7 +39,8 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 
-from contenders import Contender, Haproxy, Nginx, answers_datagram, answers_stream, stop
+from contenders import (BackEnd, Contender, Haproxy, Nginx, answers_datagram, answers_stream,
+                        stop)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,6 @@ class Comparison:
     mode: Mode
     options: argparse.Namespace
     contenders: list
-    target: str = ""
     results: dict = field(default_factory=dict)  # (cell, name) -> [figures or None]
 
     def run(self, cells):
@@ -127,20 +128,33 @@ class Comparison:
 
     def measure(self, contender, cell):
         """One run of one server in one cell; a dict of figures, or None with the reason printed."""
-        server = None
         try:
-            server, port = contender.start(self.options.server_cpu, self.target)
+            if not self.mode.has_target:
+                return self.serve(contender, cell, "")
+            behind = BackEnd(program(self.options, ECHO_BEHIND), self.options.load_cpu)
+            try:
+                figures = self.serve(contender, cell, behind.address)
+            finally:
+                reached = behind.stop()
+            answered = figures["rate"] * self.options.seconds * cell[1]
+            if reached < answered:
+                raise RuntimeError(f"{answered:.0f} bytes were answered, but {reached} reached the "
+                                   "back end")
+            return figures
+        except (RuntimeError, OSError, KeyError, subprocess.TimeoutExpired) as problem:
+            print(f"  failed: {contender.name}: {problem}", file=sys.stderr)
+            return None
+
+    def serve(self, contender, cell, target):
+        server, port = contender.start(self.options.server_cpu, target)
+        try:
             pid = contender.watched_pid(server)
             figures = self.load(cell, port, pid, self.mode.load)
             if self.mode.then_rest:
                 figures.update(self.load(cell, port, pid, ("--idle",)))
             return figures
-        except (RuntimeError, OSError, KeyError, subprocess.TimeoutExpired) as problem:
-            print(f"  failed: {contender.name}: {problem}", file=sys.stderr)
-            return None
         finally:
-            if server is not None:
-                stop(server)
+            stop(server)
 
     def load(self, cell, port, pid, words):
         options = self.options
@@ -268,16 +282,7 @@ def main(argv):
     with tempfile.TemporaryDirectory() as folder:
         contenders, bare, beside = choose(mode, options, folder)
         comparison = Comparison(mode, options, contenders)
-        behind = None
-        try:
-            if mode.has_target:
-                behind, port = Contender("echo", program(options, ECHO_BEHIND)).start(
-                    options.load_cpu)
-                comparison.target = f"127.0.0.1:{port}"
-            comparison.run(cells)
-        finally:
-            if behind is not None:
-                stop(behind)
+        comparison.run(cells)
     print(f"{options.mode}: {options.rounds} rounds of {options.seconds} s, server on CPU "
           f"{options.server_cpu}, generator on CPU {options.load_cpu}, "
           f"load average {os.getloadavg()[0]:.1f}\n")

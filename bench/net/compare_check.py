@@ -49,6 +49,13 @@ failed = [row.split("|")[2].strip() for row in rows if "failed" in row]
 check(done.returncode == 1 and failed == ["ends", "closes"],
       "a server that ends, and one that closes its connections, have failed", done)
 
+echo = os.path.join(BUILD, "bench/net/raw-echo")
+done, rows = compare("forward", "--cells", "3x64x1", "--server",
+                     f"echoes={echo} --listen {{address}}")
+failed = [row.split("|")[2].strip() for row in rows if "failed" in row]
+check(done.returncode == 1 and failed == ["echoes"],
+      "forward: a proxy that answers by itself has failed", done)
+
 for words in (("nonsense",), ("udp", "--haproxy"), ("--server", "nameless"), ("--no-baseline",)):
     done, rows = compare(*words)
     check(done.returncode != 0 and done.stderr.strip() != "" and not rows,

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 HAPROXY = """global
@@ -91,7 +92,7 @@ class Contender:
         text = self.command.replace("{address}", f"127.0.0.1:{port}").replace("{port}", str(port))
         return shlex.split(text.replace("{target}", target))
 
-    def start(self, cpu, target=""):
+    def start(self, cpu, target="", output=subprocess.DEVNULL):
         port = free_port(socket.SOCK_DGRAM if self.answers is answers_datagram
                          else socket.SOCK_STREAM)
 
@@ -100,7 +101,7 @@ class Contender:
             allow_descriptors()
 
         process = subprocess.Popen(self.words(port, target), stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, preexec_fn=settle)
+                                   stdout=output, preexec_fn=settle)
         try:
             self.wait_until_answering(process, port)
         except RuntimeError:
@@ -122,6 +123,22 @@ class Contender:
     def watched_pid(self, process):
         """The process that does the work."""
         return process.pid
+
+
+class BackEnd:
+    """The echo server behind the proxies, one a run: at its end it tells what really reached it."""
+
+    def __init__(self, command, cpu):
+        self.output = tempfile.TemporaryFile("w+")
+        self.process, port = Contender("back end", command).start(cpu, output=self.output)
+        self.address = f"127.0.0.1:{port}"
+
+    def stop(self):
+        """The bytes it received."""
+        stop(self.process)
+        with self.output:
+            self.output.seek(0)
+            return int(re.search(r"bytes_in=(\d+)", self.output.read()).group(1))
 
 
 class Haproxy(Contender):
