@@ -28,7 +28,13 @@ constexpr std::uint64_t look_interval_us = 20;
 
 /// E2.
 [[nodiscard]] bool is_trusted(request_kind kind) noexcept {
-  return kind != request_kind::poll && kind != request_kind::read && kind != request_kind::write;
+  switch (kind) {
+    case request_kind::poll:
+    case request_kind::read:
+    case request_kind::write:
+    case request_kind::sync: return false;
+    default: return true;
+  }
 }
 
 /// EPOLLIN or EPOLLOUT for trusted kinds.
