@@ -37,7 +37,7 @@ struct drain_probe {
 
 }  // namespace
 
-TEST_CASE("epoll: an end of input that came with the last bytes is told") {
+TEST_CASE("epoll: an end of input that came with the last bytes is told", "[epoll]") {
   epoll_loop on;
   for (int round = 0; round < 50; ++round) {
     auto ends = round % 2 == 0 ? make_socketpair() : make_tcp_pair();
@@ -55,7 +55,7 @@ TEST_CASE("epoll: an end of input that came with the last bytes is told") {
   }
 }
 
-TEST_CASE("epoll: a flooded descriptor leaves the others their turn") {
+TEST_CASE("epoll: a flooded descriptor leaves the others their turn", "[epoll]") {
   epoll_loop on{{.buffer_count = 256, .buffer_bytes = 64}};
   auto flooded = make_socketpair();
   auto quiet = make_socketpair();
@@ -81,7 +81,7 @@ TEST_CASE("epoll: a flooded descriptor leaves the others their turn") {
   on.driver->forget(quiet.ours.get());
 }
 
-TEST_CASE("epoll: what arrived while nobody asked is there for the next request") {
+TEST_CASE("epoll: what arrived while nobody asked is there for the next request", "[epoll]") {
   epoll_loop on;
   auto ends = make_socketpair();
   drain_probe reader{*on.driver};
@@ -98,7 +98,7 @@ TEST_CASE("epoll: what arrived while nobody asked is there for the next request"
   on.driver->forget(ends.ours.get());
 }
 
-TEST_CASE("epoll: a message costs one receive, one send and a share of a wait") {
+TEST_CASE("epoll: a message costs one receive, one send and a share of a wait", "[epoll]") {
   epoll_loop on;
   auto ends = make_tcp_pair();
   peer_stream peer{*on.driver};
@@ -122,7 +122,7 @@ TEST_CASE("epoll: a message costs one receive, one send and a share of a wait") 
   CHECK(on.run_until([&] { return peer.is_closed(); }));
 }
 
-TEST_CASE("epoll: buffers that the peer frees wake nobody who does not wait for them") {
+TEST_CASE("epoll: buffers that the peer frees wake nobody who does not wait for them", "[epoll]") {
   epoll_loop on;
   auto ends = make_socketpair();
   peer_stream peer{*on.driver};
