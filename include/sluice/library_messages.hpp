@@ -2,7 +2,9 @@
 #pragma once
 
 #include <sluice/behaviour.hpp>
+#include <sluice/file_messages.hpp>
 #include <sluice/port_messages.hpp>
+#include <sluice/signals_messages.hpp>
 #include <sluice/tcp_messages.hpp>
 #include <sluice/udp_messages.hpp>
 
@@ -17,7 +19,10 @@ using library_messages =
              port::writable, port::input_lost, port::exited,
              // UDP
              udp::datagram, udp::failed, udp::closed, udp::statistics, udp::join, udp::leave,
-             udp::close, udp::ask_statistics>;
+             udp::close, udp::ask_statistics,
+             // files and signals
+             file::data, file::ended, file::write, file::written, file::sync, file::synced,
+             signals::caught>;
 
 }  // namespace v0
 }  // namespace sluice

@@ -98,6 +98,7 @@ class program : public meta_base {
   void on(port::input&& message);
   void on(const port::close_input& message);
   void on(const port::send_signal& message);
+  void on_inspect(inspect_items& items);
 
   struct implementation;  ///< src/net/port_program.hpp
   [[nodiscard]] implementation& inner() noexcept { return *inner_; }

@@ -7,6 +7,7 @@
 #include <sluice/environment.hpp>
 #include <sluice/endpoint.hpp>
 #include <sluice/exit_reason.hpp>
+#include <sluice/file.hpp>
 #include <sluice/framing.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/inspection.hpp>
@@ -20,6 +21,7 @@
 #include <sluice/port.hpp>
 #include <sluice/request.hpp>
 #include <sluice/result.hpp>
+#include <sluice/signals.hpp>
 #include <sluice/tcp.hpp>
 #include <sluice/tcp_client.hpp>
 #include <sluice/timer.hpp>

@@ -10,9 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include "actor/meta_state.hpp"
-#include "actor/node_core.hpp"
 #include "net/port_program.hpp"
+#include "net/worker_or_parent.hpp"
 
 extern char** environ;
 
@@ -99,13 +98,17 @@ void program::on(port::input&& message) { inner_->on_input(std::move(message.byt
 void program::on(const port::close_input&) { inner_->close_input(); }
 void program::on(const port::send_signal& message) { inner_->send_signal(message.number); }
 
+void program::on_inspect(inspect_items& items) { inner_->inspect(items); }
+
 // ---- in the spawner's thread ----
 
 result<void> program::implementation::open(program& self) {
-  core::meta_state& state = *self.self_->meta;
-  core::execution& by = *self.self_->running_on.load(base::relaxed);  // Relaxed: the caller's own.
+  const core::meta_state& state = *self.self_->meta;
+  const core::execution& by = *self.self_->running_on.load(base::relaxed);  // Relaxed: the caller's own.
   if (auto checked = check_options(); !checked) return checked;
-  if (auto checked = check_worker(by, state); !checked) return checked;
+  auto worker = net::worker_or_parent(by, state, options_.worker, "port: worker");
+  if (!worker) return worker.error();
+  options_.worker = *worker;
   return start_child();
 }
 
@@ -140,20 +143,6 @@ result<void> program::implementation::check_deliver() const {
   } else if (const auto* framed = std::get_if<framing>(&options_.deliver)) {
     return check(*framed);
   }
-  return {};
-}
-
-// Without a worker the parent is it: a process, and not the node's root.
-result<void> program::implementation::check_worker(core::execution& by,
-                                                   const core::meta_state& state) {
-  if (!options_.worker.is_valid()) {
-    const core::slot* const parent = by.node.slots.find(state.parent_slot);
-    if (parent == nullptr || parent == by.node.root || parent->meta != nullptr) {
-      return bad("port: no worker");
-    }
-    options_.worker = {by.node.id, state.parent_slot, state.parent_generation};
-  }
-  if (options_.worker.node != by.node.id) return bad("port: worker");
   return {};
 }
 

@@ -227,6 +227,16 @@ void program::implementation::send_signal(int number) {
   if (!is_over_ && !end_ && number > 0) child_->send_signal(number);
 }
 
+void program::implementation::inspect(inspect_items& items) {
+  items.add("program", options_.argv.front());
+  items.add("os_pid", child_->os_pid());
+  items.add("program_has_ended", end_.has_value());
+  if (ring_ == nullptr) return;
+  items.add("input_queue_bytes", ring_->input.queued_bytes());
+  items.set_traffic(ring_->output.bytes_read() + ring_->error.bytes_read(),
+                    ring_->input.bytes_written());
+}
+
 // ---- the end ----
 
 void program::implementation::settle() noexcept {

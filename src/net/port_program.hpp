@@ -47,6 +47,7 @@ struct program::implementation final : private net::port_channel_handler,
   void on_input(bytes data);
   void close_input();
   void send_signal(int number);
+  void inspect(inspect_items& items);
 
  private:
   /// What lives on the ring.
@@ -58,7 +59,6 @@ struct program::implementation final : private net::port_channel_handler,
 
   [[nodiscard]] result<void> check_options() const;
   [[nodiscard]] result<void> check_deliver() const;
-  [[nodiscard]] result<void> check_worker(core::execution& by, const core::meta_state& state);
   [[nodiscard]] result<void> start_child();
   [[nodiscard]] std::vector<std::string> environment() const;
 

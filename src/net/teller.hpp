@@ -47,7 +47,7 @@ class teller {
   }
 
   template <message M>
-  send_outcome tell(pid to, M message, priority lane = priority::main) noexcept {
+  send_outcome tell(address to, M message, priority lane = priority::main) noexcept {
     const core::start_flow_scope scope{by_, meta_.self};
     const send_outcome outcome =
         core::send_from(meta_.self, core::message_type_of<M>, to, std::move(message), lane);
@@ -57,7 +57,7 @@ class teller {
   }
   /// Never refused for lack of room: out of order beats not told.
   template <message M>
-  void tell_surely(pid to, M message) noexcept {
+  void tell_surely(address to, M message) noexcept {
     if (tell(to, M{message}) == send_outcome::full) tell(to, std::move(message), priority::system);
   }
   /// A message of the runtime itself, unsigned.

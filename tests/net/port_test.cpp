@@ -157,7 +157,7 @@ TEST_CASE("a spawn of what cannot run says why, and leaves nothing") {
   check({.argv = {"true"}, .input_bytes_max = 1000}, 0, "port: input_bytes_high");
   check({.argv = {"true"}, .worker = pid{99, 1, 1}}, 0, "port: worker");
   CHECK(host.on->spawn_meta<port::program>({.argv = {"true"}}).error().place ==
-        std::string_view{"port: no worker"});
+        std::string_view{"port: worker"});
   CHECK(children().empty());
   host.end();
 }
