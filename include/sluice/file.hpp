@@ -4,8 +4,8 @@
 // Both are I/O metas. With io_uring the kernel reads and writes beside their thread; the epoll
 // driver does it in place, and a slow disk then stops all that lives on that ring's thread.
 // Regular files only: pipes and devices are for a meta of your own (io.hpp, blocking.hpp).
-// An ordered exit of an appender writes what is queued first (flush_time_max); a killed one answers
-// what is left with ECANCELED. A reader ends with its file.
+// An ordered exit of an appender writes what it was sent before (for at most flush_time_max); a
+// killed one answers what it has taken with ECANCELED. A reader ends with its file.
 #pragma once
 
 #include <chrono>
@@ -62,18 +62,22 @@ struct appender_options {
   meta_options meta{};
 };
 
+/// For the library, from an appender to itself: what was sent before the wish to end was handled.
+struct end_of_orders {};
+
 /// Appends what it is sent (file::write, file::sync), one after the other; each is answered to its
 /// sender. Errors of its spawn as the reader's.
 class appender : public meta_base {
  public:
   using options = appender_options;
-  using listed_messages = messages<>;
+  using listed_messages = messages<end_of_orders>;
 
   explicit appender(appender_options asked);
   ~appender();
 
   void on(file::write&& message);
   void on(const file::sync& message);
+  void on(const end_of_orders& message);
   void on_inspect(inspect_items& items);
 
   struct implementation;  ///< src/net/file_appender.hpp

@@ -35,6 +35,7 @@ appender::~appender() = default;
 void appender::on(file::write&& message) { inner_->on_write(sender(), std::move(message)); }
 void appender::on(const file::sync& message) { inner_->on_sync(sender(), message); }
 
+void appender::on(const end_of_orders&) { inner_->on_end_of_orders(); }
 void appender::on_inspect(inspect_items& items) { inner_->inspect(items); }
 void appender::implementation::inspect(inspect_items& items) const {
   items.add("path", options_.path);
@@ -65,7 +66,7 @@ void appender::implementation::begin(core::meta_state& state) {
 
 void appender::implementation::on_write(address from, file::write&& message) {
   order taken{from, message.ticket, std::move(message.bytes)};
-  if (asked_ || is_over_) return answer(taken, ECANCELED);
+  if (!takes_orders_) return answer(taken, ECANCELED);
   const std::uint64_t size = taken.data.size();
   if (queued_bytes_ + size > options_.queue_bytes_max) return answer(taken, ENOBUFS);
   queued_bytes_ += size;
@@ -75,7 +76,7 @@ void appender::implementation::on_write(address from, file::write&& message) {
 
 void appender::implementation::on_sync(address from, const file::sync& message) {
   order taken{from, message.ticket, {}, true};
-  if (asked_ || is_over_) return answer(taken, ECANCELED);
+  if (!takes_orders_) return answer(taken, ECANCELED);
   queue_.push_back(std::move(taken));
   work();
 }
@@ -85,6 +86,14 @@ void appender::implementation::drain(const exit_reason& asked) {
   asked_ = asked;
   const std::chrono::nanoseconds patience = options_.flush_time_max;
   ring_->deadline.start(base::now_ns() + patience.count());
+  if (ring_->teller.control(ring_->teller.id(), priority::main, end_of_orders{}) !=  // FA3
+      send_outcome::accepted) {
+    on_end_of_orders();
+  }
+}
+
+void appender::implementation::on_end_of_orders() {
+  takes_orders_ = false;
   settle();
 }
 
@@ -150,6 +159,7 @@ void appender::implementation::answer(const order& done, int os_error) noexcept 
 
 // What is under way ends by itself: the kernel may be writing it.
 void appender::implementation::drop_queue() noexcept {
+  takes_orders_ = false;
   is_dropping_ = true;
   if (ring_->operation.in_flight()) return ring_->driver.cancel(ring_->operation);
   for (; !queue_.empty(); queue_.pop_front()) answer(queue_.front(), ECANCELED);
@@ -158,7 +168,7 @@ void appender::implementation::drop_queue() noexcept {
 }
 
 void appender::implementation::settle() noexcept {
-  if (!is_over_ && (asked_ || is_dropping_) && queue_.empty()) {
+  if (!is_over_ && !takes_orders_ && queue_.empty()) {
     ring_->driver.call_after_turn(ring_->finish);
   }
 }

@@ -2,14 +2,16 @@
 //
 // Who: open() in the spawner's thread; everything else on the thread of its ring.
 //
-//           order    order done         exit                  killed
-//  idle     busy     -                  over                  over
-//  busy     busy     busy | idle        ending                dropping
-//  ending   refused  ending | over      -                     dropping   (dropping at the deadline)
-//  dropping refused  over               -                     -
+//           order    order done      exit       end of orders   killed, deadline
+//  idle     busy     -               draining   -               over
+//  busy     busy     busy | idle     draining   -               dropping
+//  draining taken    draining        -          ending | over   dropping
+//  ending   refused  ending | over   -          -               dropping
+//  dropping refused  over            -          -               -
 // Rules
 //   FA1 Each order is answered to its sender, once, in order (one that is refused at once).
 //   FA2 A write is continued until all of it is in the file, or an error.
+//   FA3 What was sent before the wish to end is done: end_of_orders takes its turn behind it.
 #pragma once
 
 #include <deque>
@@ -34,6 +36,7 @@ struct appender::implementation final : private io::timeout::listener {
   void begin(core::meta_state& state);
   void on_write(address from, file::write&& order);
   void on_sync(address from, const file::sync& order);
+  void on_end_of_orders();
   void drain(const exit_reason& asked);
   void stop(const exit_reason& asked);
   void inspect(inspect_items& items) const;
@@ -63,6 +66,7 @@ struct appender::implementation final : private io::timeout::listener {
   std::uint64_t queued_bytes_ = 0;
   std::uint64_t bytes_written_ = 0;
   std::optional<exit_reason> asked_;
+  bool takes_orders_ = true;
   bool is_dropping_ = false;
   bool is_over_ = false;
   std::unique_ptr<on_ring> ring_;  // from begin() on

@@ -62,8 +62,8 @@ result<void> reader::implementation::open(reader& self) {
 
 // ---- on the ring's thread ----
 
-void reader::implementation::begin(core::meta_state& state) {
-  ring_ = std::make_unique<on_ring>(state, *this);
+void reader::implementation::begin(core::meta_state& meta) {
+  ring_ = std::make_unique<on_ring>(meta, *this);
   ring_->account = &ring_->driver.buffers().open_account({options_.read_bytes_max, 0}, *this);
   ring_->driver.call_at_detach(ring_->detach);
   memory_.reset(new std::byte[options_.chunk_bytes]);
@@ -78,10 +78,10 @@ void reader::implementation::end(const exit_reason& asked) {
 }
 
 void reader::implementation::read() noexcept {
-  const std::uint64_t left = options_.bytes_max - bytes_read_;
-  if (left == 0) return close(0);
   const std::uint64_t offset = options_.offset + bytes_read_;
-  if (offset > INT64_MAX) return close(EFBIG);
+  // No file goes beyond INT64_MAX.
+  const std::uint64_t left = std::min(options_.bytes_max - bytes_read_, INT64_MAX - offset);
+  if (left == 0) return close(0);
   state_ = state::reading;
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left, options_.chunk_bytes));
   ring_->driver.start(ring_->read,

@@ -29,7 +29,7 @@ struct reader::implementation final : private io::credit_listener {
   explicit implementation(reader_options asked) noexcept : options_(std::move(asked)) {}
 
   [[nodiscard]] result<void> open(reader& self);
-  void begin(core::meta_state& state);
+  void begin(core::meta_state& meta);
   void end(const exit_reason& asked);
   void inspect(inspect_items& items) const;
 
