@@ -24,7 +24,9 @@ inline namespace v0 {
 namespace tcp {
 
 struct server_options {
-  /// An IPv4 or IPv6 address, "localhost", "*", or "unix:/path". Names are not resolved.
+  /// An IPv4 or IPv6 address, "localhost", "unix:/path", or "" or "*": every address of both
+  /// families (of IPv4 alone where there is no IPv6). Names are not resolved. A unix path whose
+  /// server is gone is taken over.
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  ///< 0 = any free one
   /// Where to write the port that was bound, before the spawn returns; borrowed until then.
@@ -36,6 +38,11 @@ struct server_options {
   /// before has ended; while nobody has it, it is passed over.
   worker_list workers{};
   std::uint32_t connections_max = 0;  ///< accepting pauses at this many; 0 = no limit of ours
+  /// Accepting pauses so that no more are accepted a second, on average; 0 = no limit. With it or
+  /// connections_max connections are accepted one by one, and those that have to wait do so
+  /// unaccepted, in the backlog.
+  std::uint32_t accepts_per_second_max = 0;
+  std::uint32_t accepts_at_once_max = 0;  ///< of that rate; 0 = a tenth of it, at least one
   /// The end of the server is the end of its connections: killed kills them, any other end drains
   /// them. False: they live on.
   bool takes_connections_along = true;

@@ -20,10 +20,14 @@ enum class disconnect_reason : std::uint8_t {
   peer_reset,       ///< the peer reset the connection
   timed_out,        ///< the kernel gave up on the peer
   flush_timed_out,  ///< closing took longer than allowed, bytes were lost
-  write_overflow,   ///< write_policy close and the queue stood above the high mark
-  aborted,          ///< ended here at once: killed, or the worker is gone or its mailbox full
-  stopping,         ///< the node stops
-  failed,           ///< another error of the system
+  write_overflow,   ///< write_policy close and the queue above its high mark, or above its maximum
+  idle,             ///< read_idle_max passed
+  write_stalled,    ///< write_stall_max passed, bytes were lost
+  handshake_timed_out,  ///< handshake_time_max passed
+  malformed,            ///< the peer sent what is no frame, or no PROXY header
+  aborted,              ///< ended here at once: killed, or the worker is gone or its mailbox full
+  stopping,             ///< the node stops
+  failed,               ///< another error of the system
 };
 [[nodiscard]] const char* to_string(disconnect_reason reason) noexcept;
 
@@ -47,6 +51,7 @@ struct data {
 /// The write queue fell under its low mark after having been above the high one.
 struct writable {
   alias id;
+  std::uint64_t bytes_dropped = 0;  ///< since the last one (write_policy drop)
 };
 
 /// The peer sends no more; writing still works. A worker without a handler for it (a catch-all is
@@ -61,8 +66,9 @@ struct disconnected {
   alias id;
   disconnect_reason reason = disconnect_reason::closed_by_peer;
   int os_error = 0;
-  std::uint64_t bytes_in = 0;   ///< read from the peer
-  std::uint64_t bytes_out = 0;  ///< accepted by the kernel
+  std::uint64_t bytes_in = 0;       ///< read from the peer
+  std::uint64_t bytes_out = 0;      ///< accepted by the kernel
+  std::uint64_t bytes_dropped = 0;  ///< refused in all its life (write_policy drop)
 };
 
 /// From a client: an attempt to connect has failed. Without will_retry it is the client's last
@@ -74,11 +80,12 @@ struct connect_failed {
   bool will_retry = false;
 };
 
-/// Bytes that were sent to a connection and will not be written: the first of them since the last
-/// writable or connected. How much was lost in the end is in writable, or in disconnected.
+/// Bytes that were sent to a connection are not written (write_policy drop), or were sent to a
+/// client and no room is left to keep them until it has a connection. Told at the first such
+/// message; the sum follows in writable (of a client: in none), and in disconnected.
 struct dropped {
   alias id;
-  std::uint64_t bytes = 0;  ///< of the one message that was the first
+  std::uint64_t bytes = 0;  ///< of that message
 };
 
 /// To a connection: write what is queued before this message, then close. To a client: the same,

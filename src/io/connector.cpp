@@ -42,12 +42,7 @@ error connector::prepare(const connect_options& options) noexcept {
   if (to_.family() == AF_UNSPEC) return {error_code::bad_address, 0, "connect: no address"};
   socket_.reset(::socket(to_.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket_.is_open()) return error_from_errno(errno, "connect: socket");
-  const auto set_size = [this](int option, std::uint32_t bytes) {
-    const int size = static_cast<int>(bytes);
-    if (size != 0) ::setsockopt(socket_.get(), SOL_SOCKET, option, &size, sizeof size);
-  };
-  set_size(SO_RCVBUF, options.receive_buffer_bytes);  // Before: it decides the window's scale.
-  set_size(SO_SNDBUF, options.send_buffer_bytes);
+  apply_sizes(socket_.get(), options.socket);
   if (options.source.family() == AF_UNSPEC) return {};
   if (options.source.port() == 0 && to_.family() != AF_UNIX) {
     const int on = 1;  // The port is chosen with the peer known: many more than 28,000 fit.

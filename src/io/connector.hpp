@@ -17,6 +17,7 @@
 #include "base/unique_fd.hpp"
 #include "io/driver.hpp"
 #include "io/socket_address.hpp"
+#include "io/socket_options.hpp"
 #include "io/timeout.hpp"
 
 namespace sluice::inline v0::io {
@@ -34,9 +35,7 @@ struct connect_options {
   socket_address to;
   socket_address source{};  ///< bound to first, unless empty
   base::nanoseconds_t deadline_ns = base::no_deadline;
-  /// Sizes asked for before connecting, 0 = the kernel's.
-  std::uint32_t receive_buffer_bytes = 0;
-  std::uint32_t send_buffer_bytes = 0;
+  socket_options socket{};  ///< of which the sizes are set before connecting
 };
 
 class connector final : private timeout::listener {

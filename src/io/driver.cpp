@@ -35,8 +35,10 @@ bool driver::has_ready() const noexcept {
 
 unsigned driver::poll() noexcept {
   assert_owner();
+  turn_time_ns_ = 0;
   prepare_turn();
   exchange();
+  turn_time_ns_ = 0;
   unsigned handled = run_deadlines();
   handled += dispatch();
   after_turn_.run_all();
@@ -61,7 +63,7 @@ base::nanoseconds_t driver::earlier_deadline(base::nanoseconds_t deadline_ns) no
 unsigned driver::run_deadlines() noexcept {
   if (deadlines_.size() == 0) return 0;
   return static_cast<unsigned>(deadlines_.advance(
-      base::now_ns(), [](sched::timer_node& due) { static_cast<timeout&>(due).expire(); }));
+      turn_time_ns(), [](sched::timer_node& due) { static_cast<timeout&>(due).expire(); }));
 }
 
 unsigned driver::dispatch() noexcept {

@@ -90,6 +90,12 @@ class driver : public sched::driver {
 
   /// Deadlines of the io layer's own objects; see timeout.hpp.
   [[nodiscard]] sched::timer_wheel& deadlines() noexcept { return deadlines_; }
+  /// The time of this turn, for hooks and callbacks: the clock, read at most once before the
+  /// exchange and once after it. What completes or is due has done so before.
+  [[nodiscard]] base::nanoseconds_t turn_time_ns() noexcept {
+    if (turn_time_ns_ == 0) turn_time_ns_ = base::now_ns();
+    return turn_time_ns_;
+  }
   [[nodiscard]] receive_buffers& buffers() noexcept { return *buffers_; }
   [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
   [[nodiscard]] std::uint32_t in_flight_count() const noexcept { return table_.in_flight_count(); }
@@ -158,6 +164,7 @@ class driver : public sched::driver {
   turn_hook_list at_detach_;
   std::vector<drained> drained_;
   sched::timer_wheel deadlines_{base::now_ns()};
+  base::nanoseconds_t turn_time_ns_ = 0;  // 0: not asked for yet
   driver_counters counters_;
 };
 

@@ -44,12 +44,13 @@ listener::~listener() {
                 "a listener was destroyed before on_listener_closed");
 }
 
-result<void> listener::open(base::unique_fd socket) {
+result<void> listener::open(base::unique_fd socket, manner how) {
   SLUICE_ASSERT(state_ == state::idle, "a listener is opened once");
   if (!socket.is_open()) return error{error_code::bad_argument, EBADF, "listener"};
   take_reserve();
   if (!reserve_.is_open()) return error_from_errno(errno, "listener: reserve descriptor");
   socket_ = std::move(socket);
+  multishot_ = how == manner::many_at_once;
   state_ = state::accepting;
   driver_.call_at_detach(detach_);
   arm();

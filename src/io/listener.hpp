@@ -18,6 +18,7 @@
 
 #include "base/unique_fd.hpp"
 #include "io/driver.hpp"
+#include "io/listening_socket.hpp"
 #include "io/socket_address.hpp"
 #include "io/timeout.hpp"
 
@@ -41,10 +42,12 @@ class listener final : private timeout::listener {
   listener(driver& on, listener_handler& handler) noexcept;
   ~listener();
 
-  /// Takes a listening socket (listen_on) and begins to accept.
-  [[nodiscard]] result<void> open(base::unique_fd socket);
-  /// Stops and goes on accepting, for a connection limit; connections already accepted by the
-  /// kernel may still arrive after pause().
+  /// Takes a listening socket (listen_on) and begins to accept: all that come, or one after the
+  /// other, so that none comes after pause().
+  enum class manner : unsigned char { many_at_once, one_by_one };
+  [[nodiscard]] result<void> open(base::unique_fd socket, manner how = manner::many_at_once);
+  /// Stops and goes on accepting, for a connection limit; many at once, those already accepted by
+  /// the kernel still arrive after pause().
   void pause() noexcept;
   void resume() noexcept;
   /// A descriptor of this process was closed: if short of them, go on now.

@@ -114,44 +114,24 @@ std::string socket_address::to_string() const {
       ::inet_ntop(AF_INET, &reinterpret_cast<const ::sockaddr_in*>(&storage_)->sin_addr, text,
                   sizeof text);
       return std::string{text} + ":" + std::to_string(port());
-    case AF_INET6:
-      ::inet_ntop(AF_INET6, &reinterpret_cast<const ::sockaddr_in6*>(&storage_)->sin6_addr, text,
-                  sizeof text);
+    case AF_INET6: {
+      const ::in6_addr& six = reinterpret_cast<const ::sockaddr_in6*>(&storage_)->sin6_addr;
+      if (IN6_IS_ADDR_V4MAPPED(&six)) {  // An IPv4 peer of a socket for both.
+        ::inet_ntop(AF_INET, six.s6_addr + 12, text, sizeof text);
+        return std::string{text} + ":" + std::to_string(port());
+      }
+      ::inet_ntop(AF_INET6, &six, text, sizeof text);
       return std::string{"["}.append(text).append("]:").append(std::to_string(port()));
-    case AF_UNIX: {
-      const auto* local = reinterpret_cast<const ::sockaddr_un*>(&storage_);
-      const std::size_t bytes_max = length_ > unix_path_start ? length_ - unix_path_start : 0;
-      return std::string{unix_prefix} +
-             std::string(local->sun_path, ::strnlen(local->sun_path, bytes_max));
     }
+    case AF_UNIX: return std::string{unix_prefix} + path();
     default: return "unknown";
   }
 }
 
-result<base::unique_fd> listen_on(const socket_address& where, const listen_options& options) {
-  if (where.family() == AF_UNSPEC) return error{error_code::bad_address, 0, "listen: no address"};
-  if (options.backlog < 1) return error{error_code::bad_argument, 0, "listen: backlog"};
-  base::unique_fd socket{::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!socket.is_open()) return error_from_errno(errno, "listen: socket");
-  const int on = 1;
-  if (where.family() != AF_UNIX) {
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (options.reuse_port &&
-        ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
-      return error_from_errno(errno, "listen: reuse_port");
-    }
-  }
-  if (where.family() == AF_INET6) {
-    const int only = options.ipv6_only ? 1 : 0;
-    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
-  }
-  if (::bind(socket.get(), where.data(), where.length()) != 0) {
-    return error_from_errno(errno, "listen: bind");
-  }
-  if (::listen(socket.get(), options.backlog) != 0) {
-    return error_from_errno(errno, "listen: listen");
-  }
-  return socket;
+std::string socket_address::path() const {
+  if (family() != AF_UNIX || length_ <= unix_path_start) return {};
+  const char* const text = reinterpret_cast<const ::sockaddr_un*>(&storage_)->sun_path;
+  return std::string(text, ::strnlen(text, length_ - unix_path_start));
 }
 
 }  // namespace sluice::inline v0::io

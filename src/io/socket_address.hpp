@@ -1,4 +1,4 @@
-// socket_address: where a socket is bound or who is at its other end; and the listening socket.
+// socket_address: where a socket is bound or who is at its other end.
 #pragma once
 
 #include <sys/socket.h>
@@ -10,8 +10,6 @@
 #include <string_view>
 
 #include <sluice/result.hpp>
-
-#include "base/unique_fd.hpp"
 
 namespace sluice::inline v0::io {
 
@@ -34,8 +32,11 @@ class socket_address {
     return length_ == 0 ? AF_UNSPEC : storage_.ss_family;
   }
   [[nodiscard]] std::uint16_t port() const noexcept;
-  /// "127.0.0.1:7000", "[::1]:7000", "unix:/path", or "unknown".
+  /// "127.0.0.1:7000" (also of an IPv4 peer of an IPv6 socket), "[::1]:7000", "unix:/path", or
+  /// "unknown".
   [[nodiscard]] std::string to_string() const;
+  /// Of a unix address; empty of others, and of one without a name.
+  [[nodiscard]] std::string path() const;
 
   [[nodiscard]] const ::sockaddr* data() const noexcept {
     return reinterpret_cast<const ::sockaddr*>(&storage_);
@@ -51,16 +52,5 @@ class socket_address {
   ::sockaddr_storage storage_{};
   ::socklen_t length_ = 0;
 };
-
-struct listen_options {
-  int backlog = 1024;
-  bool reuse_port = false;
-  bool ipv6_only = true;
-};
-
-/// A bound, listening socket. Errors: address_in_use, permission_denied, bad_address,
-/// limit_reached.
-[[nodiscard]] result<base::unique_fd> listen_on(const socket_address& where,
-                                                const listen_options& options = {});
 
 }  // namespace sluice::inline v0::io

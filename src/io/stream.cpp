@@ -1,7 +1,5 @@
 #include "io/stream.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -33,22 +31,6 @@ namespace {
 
 }  // namespace
 
-const char* to_string(close_reason reason) noexcept {
-  switch (reason) {
-    case close_reason::none: return "none";
-    case close_reason::closed_by_peer: return "closed_by_peer";
-    case close_reason::closed_here: return "closed_here";
-    case close_reason::peer_reset: return "peer_reset";
-    case close_reason::timed_out: return "timed_out";
-    case close_reason::flush_timed_out: return "flush_timed_out";
-    case close_reason::write_overflow: return "write_overflow";
-    case close_reason::aborted: return "aborted";
-    case close_reason::stopping: return "stopping";
-    case close_reason::failed: return "failed";
-  }
-  return "?";
-}
-
 /// What a send of several slices points at until it is submitted; made by the first such send.
 struct stream::gathered {
   static constexpr std::uint32_t slice_count_max = 32;
@@ -65,13 +47,14 @@ void stream::open(base::unique_fd socket, const stream_options& options) {
   SLUICE_ASSERT(state_ == state::idle, "a stream is opened once");
   socket_ = std::move(socket);
   options_ = options;
-  if (options_.nodelay) {
-    const int on = 1;  // refused by sockets that are not TCP, which have no delay to switch off
-    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
+  apply(socket_.get(), options_.socket);
   account_ = &driver_.buffers().open_account(options_.receive, *this);
   state_ = state::open;
   driver_.call_at_detach(detach_);
+  if (options_.limits.is_any()) {
+    clock_.start(options_.limits, base::now_ns());
+    look_at_clock();
+  }
   update_reading();
 }
 
@@ -86,7 +69,9 @@ write_outcome stream::write(bytes data) {
   request_flush();
   if (queue_.total_bytes() <= options_.write_bytes_high) return write_outcome::accepted;
   above_high_ = true;
-  if (options_.policy == write_policy::close) {
+  const std::size_t charge = queue_.total_bytes() + queue_.count() * stream_options::slice_charge;
+  const bool is_beyond_all = charge > options_.write_bytes_max && queue_.count() > 1;
+  if (options_.policy == write_policy::close || is_beyond_all) {
     abort(close_reason::write_overflow);
     return write_outcome::closed;
   }
@@ -113,10 +98,12 @@ void stream::shutdown_write() noexcept {
   if (queue_.is_empty()) on_queue_sent();
 }
 
-void stream::close_after_flush(base::nanoseconds_t deadline_ns) noexcept {
+void stream::close_after_flush(base::nanoseconds_t deadline_ns, close_reason reason) noexcept {
   if (state_ != state::open) return;
   state_ = state::flushing;
-  reason_ = input_ended_ ? close_reason::closed_by_peer : close_reason::closed_here;
+  const bool is_answer = reason == close_reason::closed_here && input_ended_;
+  reason_ = is_answer ? close_reason::closed_by_peer : reason;
+  deadline_.cancel();
   if (queue_.is_empty()) return on_queue_sent();
   if (deadline_ns != base::no_deadline) deadline_.start(deadline_ns);
   update_reading();
@@ -150,6 +137,8 @@ void stream::update_reading() noexcept {
 }
 
 void stream::arm_receive() {
+  // Silence counts from here. Not the turn's time: this may be called between two turns.
+  if (clock_.is_on()) clock_.on_heard(base::now_ns());
   if (received_before_) {
     base::add_single_writer<std::uint64_t>(driver_.counters().rearms, 1);
   }
@@ -180,6 +169,7 @@ void stream::take_bytes(completion what) noexcept {
     }
     return;
   }
+  if (clock_.is_on()) clock_.on_heard(driver_.turn_time_ns());  // S6
   bytes data = buffers.lend(*account_, what.buffer_index(), size);
   if (account_->is_exhausted()) {
     holds_ |= held_by_credit;
@@ -226,7 +216,10 @@ void stream::request_flush() noexcept {
 void stream::flush() noexcept {
   if (send_.in_flight() || queue_.is_empty()) return;  // S1
   if (state_ != state::open && state_ != state::flushing) return;
-  constexpr int flags = MSG_NOSIGNAL | MSG_WAITALL;  // the kernel itself goes on after a short send
+  int flags = MSG_NOSIGNAL;
+  if (clock_.is_on()) clock_.on_send(driver_.turn_time_ns());  // S6
+  // The kernel itself goes on after a short send, unless its progress is to be seen.
+  if (!clock_.limits_writes()) flags |= MSG_WAITALL;
   if (queue_.count() == 1) {
     const bytes& only = queue_.front();
     sending_bytes_ = static_cast<std::uint32_t>(std::min<std::size_t>(only.size(), INT32_MAX));
@@ -253,6 +246,7 @@ void stream::on_sent(completion what) noexcept {
       base::add_single_writer<std::uint64_t>(driver_.counters().short_sends, 1);
     }
     bytes_out_ += sent_bytes;
+    if (clock_.is_on()) clock_.on_send(driver_.turn_time_ns());  // S6
     queue_.consume(sent_bytes);
     on_queue_shorter();
   } else if (what.result != -ECANCELED && !is_worth_retrying(-what.result)) {
@@ -286,7 +280,7 @@ void stream::on_queue_sent() noexcept {
 // ---- ending ----
 
 void stream::begin_linger() noexcept {
-  if (input_ended_) return tear_down(reason_, 0);
+  if (input_ended_ || options_.linger_ns == 0) return tear_down(reason_, 0);
   if (!output_shut_ && ::shutdown(socket_.get(), SHUT_WR) != 0) {
     return tear_down(reason_of(errno), errno);
   }
@@ -322,7 +316,7 @@ void stream::finish() noexcept {
   queue_.clear();
   driver_.buffers().close_account(*account_);
   account_ = nullptr;
-  if (reset_on_close_) {
+  if (reset_on_close_ || options_.linger_ns == 0) {
     const ::linger at_once{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
@@ -336,13 +330,30 @@ void stream::finish() noexcept {
 void stream::on_detach() noexcept { tear_down(close_reason::stopping, 0); }
 
 void stream::on_timeout() noexcept {
+  if (state_ == state::open) return look_at_clock();
   if (state_ == state::flushing) {
     tear_down(close_reason::flush_timed_out, ETIMEDOUT);
   } else if (state_ == state::lingering) {
     tear_down(reason_, 0);
-  } else {
-    settle();
   }
+}
+
+void stream::look_at_clock() noexcept {
+  const stream_clock::situation there{holds_ == 0 && !input_ended_, send_.in_flight()};
+  base::nanoseconds_t next_ns = base::no_deadline;
+  switch (clock_.look(driver_.turn_time_ns(), there, next_ns)) {
+    case stream_clock::due::nothing: break;
+    case stream_clock::due::handshake: return tear_down(close_reason::handshake_timed_out, 0);
+    case stream_clock::due::read_idle: return tear_down(close_reason::idle, 0);
+    case stream_clock::due::write_stall: return abort(close_reason::write_stalled);
+    case stream_clock::due::keep_alive:
+      static_cast<void>(write(options_.keep_alive));
+      clock_.on_send(driver_.turn_time_ns());  // It is on its way, or the write side has ended.
+      static_cast<void>(clock_.look(driver_.turn_time_ns(), there, next_ns));
+      if (state_ != state::open) return;
+      break;
+  }
+  if (next_ns != base::no_deadline) deadline_.start(next_ns);
 }
 
 }  // namespace sluice::inline v0::io

@@ -11,12 +11,14 @@
 //       descriptor is closed; the stream may be destroyed in it, and not before.
 //   S4  Bytes the kernel had delivered when reading was paused still arrive.
 //   S5  After close_after_flush or abort no bytes arrive; what is read then is thrown away.
+//   S6  Limits of time cost a stamp where bytes move, and nothing where there are none
+//       (stream_clock). They hold while the stream is open.
 //
-//            close_after_flush   queue sent           end of input       limit/deadline  error,
+//            close_after_flush  queue sent             end of input    limit, deadline  error,
 //            abort
-//  open      flushing            (half-close if asked) on_read_closed    -               tearing
-//  flushing  -                   lingering | tearing  (noted)            tearing         tearing
-//  lingering -                   -                    tearing            tearing         tearing
+//  open      flushing           (half-close if asked)  on_read_closed  tearing          tearing
+//  flushing  -                  lingering | tearing    (noted)         tearing          tearing
+//  lingering -                  -                      tearing         tearing          tearing
 //  tearing   -    …every operation is reaped, the descriptor closed, on_stream_closed: closed…
 #pragma once
 
@@ -31,50 +33,13 @@
 #include "io/driver.hpp"
 #include "io/operation.hpp"
 #include "io/receive_buffers.hpp"
+#include "io/stream_clock.hpp"
+#include "io/stream_options.hpp"
 #include "io/timeout.hpp"
 #include "io/turn_hook.hpp"
 #include "io/write_queue.hpp"
 
 namespace sluice::inline v0::io {
-
-/// Why a stream ended.
-enum class close_reason : unsigned char {
-  none,
-  closed_by_peer,   ///< both sides had ended, the peer's first
-  closed_here,      ///< close_after_flush, everything sent
-  peer_reset,       ///< ECONNRESET, EPIPE
-  timed_out,        ///< the kernel gave up on the peer (ETIMEDOUT, unreachable)
-  flush_timed_out,  ///< the deadline of close_after_flush passed with bytes unsent
-  write_overflow,   ///< policy close, and the queue stood above its high mark
-  aborted,          ///< abort()
-  stopping,         ///< the driver was detached
-  failed,           ///< any other error: see os_error()
-};
-[[nodiscard]] const char* to_string(close_reason reason) noexcept;
-
-/// What happens when the write queue stands above its high mark.
-enum class write_policy : unsigned char {
-  pause_reading,  ///< read no more from this peer until the queue is below the low mark
-  drop,           ///< refuse further writes until the queue is below the high mark
-  close,          ///< abort the stream
-};
-
-enum class [[nodiscard]] write_outcome : unsigned char{
-    accepted,         ///< queued
-    above_high_mark,  ///< queued, and the queue stands above the mark: on_writable will come
-    dropped,          ///< not queued (policy drop)
-    closed,           ///< not queued: closed, closing, or half-closed
-};
-
-struct stream_options {
-  bool nodelay = true;
-  std::uint32_t write_bytes_high = 256 * 1024;
-  std::uint32_t write_bytes_low = 64 * 1024;
-  write_policy policy = write_policy::pause_reading;
-  receive_limits receive{};
-  std::uint32_t linger_bytes_max = 1024 * 1024;   ///< thrown away at most while closing
-  base::nanoseconds_t linger_ns = 1'000'000'000;  ///< waited at most for the peer's end
-};
 
 class stream_handler {
  public:
@@ -107,7 +72,10 @@ class stream final : private timeout::listener, private credit_listener {
   void shutdown_write() noexcept;
   /// Sends what is queued, half-closes, reads and discards to the peer's end (bounded by the linger
   /// options), then closes. What is not sent by the absolute deadline is lost.
-  void close_after_flush(base::nanoseconds_t deadline_ns = base::no_deadline) noexcept;
+  void close_after_flush(base::nanoseconds_t deadline_ns = base::no_deadline,
+                         close_reason reason = close_reason::closed_here) noexcept;
+  /// The deadline of the handshake is met.
+  void finish_handshake() noexcept { clock_.finish_handshake(); }
   /// Closes at once with a reset; queued bytes are lost.
   void abort(close_reason reason = close_reason::aborted) noexcept;
 
@@ -151,6 +119,7 @@ class stream final : private timeout::listener, private credit_listener {
   void finish() noexcept;
   void on_detach() noexcept;
   void on_timeout() noexcept override;
+  void look_at_clock() noexcept;
   void on_receive_credit() noexcept override;
 
   driver& driver_;
@@ -179,7 +148,8 @@ class stream final : private timeout::listener, private credit_listener {
   bound_hook<stream, &stream::finish> finish_{*this};
   bound_hook<stream, &stream::on_detach> detach_{*this};
   std::unique_ptr<gathered> gathered_;
-  timeout deadline_;
+  stream_clock clock_;
+  timeout deadline_;  // open: the clock's; flushing, lingering: of that
   stream_options options_;
 };
 

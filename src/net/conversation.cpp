@@ -22,6 +22,10 @@ tcp::disconnect_reason disconnect_reason_of(io::close_reason reason) noexcept {
     case from::timed_out: return to::timed_out;
     case from::flush_timed_out: return to::flush_timed_out;
     case from::write_overflow: return to::write_overflow;
+    case from::idle: return to::idle;
+    case from::write_stalled: return to::write_stalled;
+    case from::handshake_timed_out: return to::handshake_timed_out;
+    case from::malformed: return to::malformed;
     case from::aborted: return to::aborted;
     case from::stopping: return to::stopping;
     case from::none:
@@ -58,6 +62,7 @@ conversation::conversation(core::meta_state& meta, owner& told, pid worker,
       drain_over_(teller_.driver(), *this),
       plan_(std::move(plan)) {
   id_ = teller_.id();
+  if (plan_->asked.handshake_time_max.count() != 0) intake_ = intake::first;
 }
 
 void conversation::begin(base::unique_fd socket, std::string peer) {
@@ -70,6 +75,7 @@ void conversation::begin(base::unique_fd socket, std::string peer) {
 
 void conversation::drain() noexcept {
   if (std::exchange(is_draining_, true)) return close_after_flush();
+  intake_ = intake::nothing;
   if (!stream_.is_open()) return;
   stream_.pause_read();
   if (teller_.control(worker_, priority::main, drain_probe{id_}) != send_outcome::accepted) {
@@ -93,14 +99,32 @@ base::nanoseconds_t conversation::flush_deadline() const noexcept {
 // ---- from the stream ----
 
 void conversation::on_bytes(bytes data) noexcept {
-  if (!is_draining_) tell(tcp::data{id_, std::move(data)});  // C3
+  if (intake_ != intake::plain) [[unlikely]]
+    return take_specially(std::move(data));
+  tell(tcp::data{id_, std::move(data)});
+}
+
+void conversation::take_specially(bytes data) noexcept {
+  if (intake_ == intake::nothing) return;  // C3
+  stream_.finish_handshake();
+  intake_ = intake::plain;
+  tell(tcp::data{id_, std::move(data)});
 }
 
 void conversation::on_read_closed() noexcept {
   if (!is_draining_) tell(tcp::read_closed{id_});
 }
 
-void conversation::on_writable() noexcept { tell(tcp::writable{id_}); }
+void conversation::on_writable() noexcept {
+  tell(tcp::writable{id_, bytes_dropped_ - bytes_dropped_told_});
+  bytes_dropped_told_ = bytes_dropped_;
+}
+
+void conversation::on_dropped(std::size_t size) noexcept {
+  const bool is_first = bytes_dropped_ == bytes_dropped_told_;
+  bytes_dropped_ += size;
+  if (is_first) tell(tcp::dropped{id_, size});
+}
 
 void conversation::on_stream_closed(io::close_reason reason, std::uint64_t bytes_in,
                                     std::uint64_t bytes_out) noexcept {
@@ -109,8 +133,9 @@ void conversation::on_stream_closed(io::close_reason reason, std::uint64_t bytes
   owner_.on_conversation_ending();
   // C4. It may have ended before its exit reached us.
   if (teller_.is_alive(worker_)) {
-    teller_.tell_surely(worker_, tcp::disconnected{id_, disconnect_reason_of(reason),
-                                                   stream_.os_error(), bytes_in, bytes_out});
+    teller_.tell_surely(
+        worker_, tcp::disconnected{id_, disconnect_reason_of(reason), stream_.os_error(), bytes_in,
+                                   bytes_out, bytes_dropped_});
   }
   owner_.on_conversation_over(reason);  // *this may be gone now
 }

@@ -71,7 +71,11 @@ class conversation final : private io::stream_handler, private io::timeout::list
   void begin(base::unique_fd socket, std::string peer);
 
   // Of the owner's mail.
-  io::write_outcome write(bytes data) { return stream_.write(std::move(data)); }
+  void write(bytes data) {
+    const std::size_t size = data.size();
+    if (stream_.write(std::move(data)) == io::write_outcome::dropped) [[unlikely]]
+      on_dropped(size);
+  }
   void shutdown_write() noexcept { stream_.shutdown_write(); }
   void close_after_flush() noexcept;
 
@@ -85,6 +89,13 @@ class conversation final : private io::stream_handler, private io::timeout::list
   [[nodiscard]] bool has_worker() const noexcept { return !worker_has_ended_; }
 
  private:
+  /// What becomes of bytes that come.
+  enum class intake : std::uint8_t {
+    plain,    ///< one tcp::data each
+    first,    ///< the same, and they end the handshake
+    nothing,  ///< C3
+  };
+
   void on_bytes(bytes data) noexcept override;
   void on_read_closed() noexcept override;
   void on_writable() noexcept override;
@@ -94,18 +105,23 @@ class conversation final : private io::stream_handler, private io::timeout::list
 
   template <class M>
   void tell(M message) noexcept;
+  void take_specially(bytes data) noexcept;
+  void on_dropped(std::size_t size) noexcept;
   void on_refused(send_outcome why) noexcept;
   [[nodiscard]] base::nanoseconds_t flush_deadline() const noexcept;
 
   owner& owner_;
   pid worker_;
   alias id_;
+  intake intake_ = intake::plain;
   bool is_draining_ = false;
   bool worker_has_ended_ = false;
   teller teller_;
   io::stream stream_;
   io::timeout drain_over_;
   std::shared_ptr<const connection_plan> plan_;
+  std::uint64_t bytes_dropped_ = 0;
+  std::uint64_t bytes_dropped_told_ = 0;
 };
 
 }  // namespace sluice::inline v0::net

@@ -151,6 +151,7 @@ void client::implementation::try_next_address() {
   io::connect_options how;
   how.to = addresses_[next_address_++];
   how.source = source_;
+  how.socket = plan_->stream.socket;
   how.deadline_ns = now_ns + time_ns / left;
   connector_->open(how);
 }
@@ -208,7 +209,7 @@ void client::implementation::on_established(base::unique_fd socket) {
   std::string peer = addresses_[next_address_ - 1].to_string();
   talk_.emplace(*state_, static_cast<net::conversation::owner&>(*this), worker_, plan_);
   talk_->begin(std::move(socket), std::move(peer));
-  for (bytes& each : kept_) static_cast<void>(talk_->write(std::move(each)));
+  for (bytes& each : kept_) talk_->write(std::move(each));
   kept_.clear();
   kept_charge_ = 0;
   told_dropped_ = false;
@@ -230,7 +231,7 @@ void client::implementation::on_conversation_over(io::close_reason why) noexcept
 
 void client::implementation::write(bytes data) {
   if (answers_are_old_ || phase_ == phase::ending || phase_ == phase::over) return;
-  if (phase_ == phase::connected) return static_cast<void>(talk_->write(std::move(data)));
+  if (phase_ == phase::connected) return talk_->write(std::move(data));
   keep(std::move(data));
 }
 

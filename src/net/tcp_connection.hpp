@@ -39,7 +39,7 @@ class tcp_connection final : public meta_base, private conversation::owner {
 
   explicit tcp_connection(connection_order order) : order_(std::move(order)) {}
 
-  void on(tcp::data&& message) { static_cast<void>(talk_->write(std::move(message.bytes))); }
+  void on(tcp::data&& message) { talk_->write(std::move(message.bytes)); }
   void on(const tcp::close&) { talk_->close_after_flush(); }
   void on(const turn_to_close&) { talk_->close_after_flush(); }
   void on(const tcp::shutdown_write&) { talk_->shutdown_write(); }

@@ -1,8 +1,6 @@
 #include "net/tcp_server.hpp"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -35,17 +33,29 @@ result<void> server::implementation::open(server& self) {
   core::execution& by = *self.self_->running_on.load(base::relaxed);  // Relaxed: the caller's own.
   if (auto checked = check_options(); !checked) return checked;
   if (auto checked = check_workers(by, state); !checked) return checked;
-  auto where = io::socket_address::parse(options_.host, options_.port);
-  if (!where) return where.error();
-  io::listen_options options;
-  options.backlog = options_.backlog;
-  options.reuse_port = options_.reuseport;
-  auto listening = io::listen_on(where.value(), options);
+  plan_ = std::make_shared<const net::connection_plan>(options_.connection);
+  auto listening = listen();
   if (!listening) return listening.error();
   listening_ = std::move(listening).value();
   bound_ = io::socket_address::local_of(listening_.get());
+  path_ = io::identity_of(bound_);
   if (options_.port_bound != nullptr) *std::exchange(options_.port_bound, nullptr) = bound_.port();
   return {};
+}
+
+result<base::unique_fd> server::implementation::listen() {
+  io::listen_options options;
+  options.backlog = options_.backlog;
+  options.reuse_port = options_.reuseport;
+  options.socket = plan_->stream.socket;
+  if (options_.host.empty() || options_.host == "*") {
+    options.ipv6_only = false;
+    auto both = io::listen_on(io::socket_address::parse("::", options_.port).value(), options);
+    if (both || both.error().code != error_code::bad_address) return both;
+  }
+  auto where = io::socket_address::parse(options_.host, options_.port);
+  if (!where) return where.error();
+  return io::listen_on(where.value(), options);
 }
 
 result<void> server::implementation::check_options() const {
@@ -75,11 +85,18 @@ void server::implementation::begin(server& self, core::meta_state& state) {
   state_ = &state;
   by_ = static_cast<core::execution*>(state.home->context);
   id_ = self.self();
-  plan_ = std::make_shared<const net::connection_plan>(options_.connection);
   // I/O metas live on workers that own rings (core::spawn_meta), and no other driver has one.
   auto& ring = static_cast<io::driver&>(state.home->parking());
   listener_.emplace(ring, static_cast<io::listener_handler&>(*this));
-  if (auto opened = listener_->open(std::move(listening_)); !opened) {
+  rate_timer_.emplace(ring, static_cast<io::timeout::listener&>(*this));
+  if (const std::uint32_t rate = options_.accepts_per_second_max; rate != 0) {
+    const std::uint32_t at_once = options_.accepts_at_once_max;
+    rate_ = net::rate_limit{rate, at_once != 0 ? at_once : std::max(rate / 10, 1u)};
+  }
+  const bool has_limit = options_.connections_max != 0 || rate_.is_limit();
+  const auto how = has_limit ? io::listener::manner::one_by_one  // V2
+                             : io::listener::manner::many_at_once;
+  if (auto opened = listener_->open(std::move(listening_), how); !opened) {
     by_->node.write_log(core::log_level::error,
                         "tcp::server " + bound_.to_string() + ": " + opened.error().message());
     core::leave_start(*by_, *state_, exit_reason::error(opened.error().message()));
@@ -88,7 +105,7 @@ void server::implementation::begin(server& self, core::meta_state& state) {
 
 void server::implementation::stop(const exit_reason& reason) {
   is_closing_ = true;
-  waiting_.clear();
+  if (rate_timer_) rate_timer_->cancel();
   if (listener_) listener_->close();
   if (!options_.takes_connections_along) return;
   const exit_reason passed_on =
@@ -102,13 +119,27 @@ void server::implementation::stop(const exit_reason& reason) {
 void server::implementation::on_accept(base::unique_fd socket,
                                        const io::socket_address& peer) noexcept {
   if (is_closing_) return;
-  if (is_full()) {  // V2
-    waiting_.push_back({std::move(socket), peer});
-    return;
-  }
   adopt(std::move(socket), peer);
-  if (is_full()) listener_->pause();
+  if (is_full()) hold(held_by_limit);  // V2
+  if (!rate_.is_limit()) return;
+  const base::nanoseconds_t now_ns = base::now_ns();
+  rate_.take(now_ns);
+  if (rate_.next_ns() <= now_ns) return;
+  hold(held_by_rate);
+  rate_timer_->start(rate_.next_ns());
 }
+
+void server::implementation::hold(enum hold why) noexcept {
+  holds_ |= why;
+  listener_->pause();
+}
+
+void server::implementation::release(enum hold why) noexcept {
+  holds_ = static_cast<std::uint8_t>(holds_ & ~why);
+  if (holds_ == 0 && !is_closing_) listener_->resume();
+}
+
+void server::implementation::on_timeout() noexcept { release(held_by_rate); }
 
 void server::implementation::adopt(base::unique_fd socket, const io::socket_address& peer) {
   const auto worker = next_worker();
@@ -116,6 +147,7 @@ void server::implementation::adopt(base::unique_fd socket, const io::socket_addr
   const pid who = options_.workers[*worker].who;
   core::meta_order order;
   order.ring = ring_for(*worker);
+  order.mailbox_max = options_.connection.mailbox_max;
   const std::uint32_t place = take_place();
   auto made = core::order_and_spawn<net::tcp_connection>(
       order,
@@ -166,12 +198,7 @@ void server::implementation::on_connection_ended(std::uint32_t place) {
   give_place(place);
   if (is_closing_) return;
   listener_->on_descriptor_freed();
-  if (!waiting_.empty()) {
-    waiting_connection next = std::move(waiting_.front());
-    waiting_.erase(waiting_.begin());
-    adopt(std::move(next.socket), next.peer);
-  }
-  if (!is_full()) listener_->resume();
+  if (!is_full()) release(held_by_limit);
 }
 
 void server::implementation::on_accept_error(const error& why) noexcept {
@@ -183,10 +210,7 @@ void server::implementation::on_accept_error(const error& why) noexcept {
 }
 
 void server::implementation::on_listener_closed() noexcept {
-  if (bound_.family() == AF_UNIX) {
-    const std::string name = bound_.to_string();
-    ::unlink(name.c_str() + std::string_view{"unix:"}.size());
-  }
+  io::remove_path(bound_, path_);
   auto& ring = static_cast<io::driver&>(state_->home->parking());
   // The node gave up on it: nothing is handled any more.
   if (ring.is_stopping() && !state_->is_stopping) return;

@@ -4,15 +4,15 @@
 // Who: open() in the spawner's thread before anybody knows the server; everything else on the
 // thread of its ring.
 //
-//             connections_max reached   one ended       exit                    listener closed
-//  accepting  full: listener paused     -               closing, connections    (broken) ended
-//  full       accepted ones wait        accepting       told to end             (broken) ended
-//  closing    -                         -               -                       ended
+//             limit or rate reached   one ended, time   exit                    listener closed
+//  accepting  held: listener paused   -                 closing, connections    (broken) ended
+//  held       -                       accepting         told to end             (broken) ended
+//  closing    -                       -                 -                       ended
 // Rules
 //   V1  A connection is on the list from its spawn until it told its end; it is spawned on the
 //       server's thread, so a stop sees them all.
-//   V2  Never more than connections_max on the list; the few that the kernel had accepted by then
-//       wait, unread, for their turn.
+//   V2  Never more than connections_max on the list: with a limit connections are accepted one by
+//       one, and none while something holds accepting.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +27,13 @@
 #include "base/unique_fd.hpp"
 #include "io/listener.hpp"
 #include "io/socket_address.hpp"
+#include "io/timeout.hpp"
 #include "net/connection_plan.hpp"
+#include "net/rate_limit.hpp"
 
 namespace sluice::inline v0::tcp {
 
-struct server::implementation final : private io::listener_handler {
+struct server::implementation final : private io::listener_handler, private io::timeout::listener {
  public:
   explicit implementation(server_options asked) : options_(std::move(asked)) {}
 
@@ -42,9 +44,9 @@ struct server::implementation final : private io::listener_handler {
   void on_connection_ended(std::uint32_t place);
 
  private:
-  struct waiting_connection {
-    base::unique_fd socket;
-    io::socket_address peer;
+  enum hold : std::uint8_t {  // what holds accepting, one bit each
+    held_by_limit = 1,
+    held_by_rate = 2,
   };
   struct list_place {
     alias connection;  // names nobody while the place is free
@@ -55,12 +57,16 @@ struct server::implementation final : private io::listener_handler {
   void on_accept(base::unique_fd socket, const io::socket_address& peer) noexcept override;
   void on_accept_error(const error& why) noexcept override;
   void on_listener_closed() noexcept override;
+  void on_timeout() noexcept override;
 
   [[nodiscard]] result<void> check_options() const;
   [[nodiscard]] result<void> check_workers(core::execution& by, const core::meta_state& state);
+  [[nodiscard]] result<base::unique_fd> listen();
   [[nodiscard]] bool is_full() const noexcept {
     return options_.connections_max != 0 && connection_count_ >= options_.connections_max;
   }
+  void hold(enum hold why) noexcept;
+  void release(enum hold why) noexcept;
   void adopt(base::unique_fd socket, const io::socket_address& peer);
   [[nodiscard]] std::optional<std::uint32_t> next_worker() noexcept;
   [[nodiscard]] int ring_for(std::uint32_t worker) const noexcept;
@@ -71,6 +77,7 @@ struct server::implementation final : private io::listener_handler {
   std::shared_ptr<const net::connection_plan> plan_;  // of all its connections
   base::unique_fd listening_;                         // from open() to begin()
   io::socket_address bound_;
+  io::file_identity path_;  // of a unix path that is ours
   alias id_;
   core::execution* by_ = nullptr;
   core::meta_state* state_ = nullptr;
@@ -79,7 +86,9 @@ struct server::implementation final : private io::listener_handler {
   std::uint32_t first_free_ = no_place;
   std::uint32_t connection_count_ = 0;
   std::uint64_t accepted_count_ = 0;
-  std::vector<waiting_connection> waiting_;
+  std::uint8_t holds_ = 0;
+  net::rate_limit rate_;
+  std::optional<io::timeout> rate_timer_;
   bool is_closing_ = false;
   base::nanoseconds_t next_report_ns_ = 0;
 };

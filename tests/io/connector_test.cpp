@@ -125,8 +125,7 @@ TEST_CASE("a source address is bound to") {
   attempt made{*ring.driver};
   made.connector.open({.to = io::socket_address::local_of(listening.get()),
                        .source = *io::socket_address::parse("127.0.0.5", 0),
-                       .receive_buffer_bytes = 8192,
-                       .send_buffer_bytes = 8192});
+                       .socket = {.receive_buffer_bytes = 8192, .send_buffer_bytes = 8192}});
   REQUIRE(ring.run_until([&] { return made.is_done(); }));
   REQUIRE(made.socket.is_open());
   CHECK(io::socket_address::local_of(made.socket.get()).to_string().starts_with("127.0.0.5:"));

@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -128,6 +129,55 @@ TEST_CASE("a unix path is listened on") {
   server.listener.close();
   CHECK(ring.run_until([&] { return server.closed_count == 1; }));
   ::unlink(path.c_str());
+}
+
+TEST_CASE("a path is taken over from a server that is gone, and from nobody else") {
+  const std::string path = "/tmp/sluice-stale-test-" + std::to_string(::getpid());
+  ::unlink(path.c_str());
+  const auto where = *io::socket_address::parse("unix:" + path, 0);
+  auto first = io::listen_on(where);
+  REQUIRE(first);
+  CHECK(io::listen_on(where).error().code == error_code::address_in_use);
+  const auto own = io::identity_of(where);
+  first->reset();
+  CHECK(::access(path.c_str(), F_OK) == 0);
+  auto second = io::listen_on(where);
+  CHECK(second);
+  CHECK(io::identity_of(where) != own);
+  io::remove_path(where, own);  // The first one's: not there any more.
+  CHECK(::access(path.c_str(), F_OK) == 0);
+  io::remove_path(where, io::identity_of(where));
+  CHECK(::access(path.c_str(), F_OK) != 0);
+  // No socket: nobody's business.
+  const base::unique_fd file{::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)};
+  REQUIRE(file.is_open());
+  CHECK(io::listen_on(where).error().code == error_code::address_in_use);
+  CHECK(::access(path.c_str(), F_OK) == 0);
+  ::unlink(path.c_str());
+}
+
+TEST_CASE("one by one nothing is accepted after a pause") {
+  loop ring;
+  struct pausing final : acceptor {
+    using acceptor::acceptor;
+    void on_accept(base::unique_fd connection, const io::socket_address& peer) noexcept override {
+      acceptor::on_accept(std::move(connection), peer);
+      listener.pause();
+    }
+  };
+  pausing server{*ring.driver};
+  REQUIRE(server.listener.open(must_listen("127.0.0.1"), io::listener::manner::one_by_one));
+  const auto where = server.listener.local_address();
+  std::vector<base::unique_fd> clients;
+  for (int count = 0; count < 50; ++count) clients.push_back(connect_to(where));
+  for (std::size_t count = 1; count <= 5; ++count) {
+    CHECK(ring.run_until([&] { return server.connections.size() == count; }));
+    ring.run_for(5);
+    CHECK(server.connections.size() == count);
+    server.listener.resume();
+  }
+  server.listener.close();
+  CHECK(ring.run_until([&] { return server.closed_count == 1; }));
 }
 
 TEST_CASE("a paused listener accepts nothing until resumed") {

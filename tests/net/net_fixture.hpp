@@ -148,7 +148,9 @@ struct worker : actor<worker, errand> {
     const alias peer = message.id;
     send(peer, std::move(message));
   }
-  void on(tcp::writable there) { notes.write({kind::writable, there.id, {}, {}, number}); }
+  void on(tcp::writable there) {
+    notes.write({kind::writable, there.id, {}, {}, number, {}, there.bytes_dropped});
+  }
   void on(tcp::disconnected end) { notes.write({kind::disconnected, end.id, {}, end, number}); }
   void on(tcp::connect_failed why) {
     notes.write({kind::connect_failed, why.id, {}, {}, number, why});
