@@ -98,7 +98,7 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) {
     return true;
   }
   if (type == &message_type_of<start_over>) {
-    note_start_over(by, self);
+    note_start_over(by, self, std::move(static_cast<start_over*>(carried.payload())->reason));
     return true;
   }
   return false;

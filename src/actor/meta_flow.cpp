@@ -36,8 +36,9 @@ void leave_flow(execution& by, meta_state& meta) noexcept {
 }
 
 // Asks the handler flow to leave too.
-void tell_start_is_over(execution& by, meta_state& meta) noexcept {
-  send_control(by, meta.self.index, meta.generation, priority::urgent, start_over{});
+void tell_start_is_over(execution& by, meta_state& meta, exit_reason reason) noexcept {
+  send_control(by, meta.self.index, meta.generation, priority::urgent,
+               start_over{std::move(reason)});
   by.flush_chain();
 }
 
@@ -116,6 +117,7 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   self.state = life::running;
   if (!is_io) {
     meta->has_begun = true;
+    meta->stop = std::stop_source{};
     if (auto started = by.node.blocking->start(*meta, order); !started) {
       undo(by, self);
       return started.error();
@@ -153,8 +155,8 @@ void begin_if_new(execution& by, slot& self) noexcept {
   by.end_run_of_sends();
 }
 
-void note_start_over(execution& by, slot& self) noexcept {
-  by.ending = self.meta->start_reason;
+void note_start_over(execution& by, slot& self, exit_reason reason) noexcept {
+  by.ending = std::move(reason);
   self.exit_wanted = 1;
 }
 
@@ -185,13 +187,12 @@ void leave_handler(execution& by, slot& self) noexcept {
 }
 
 void leave_start(execution& by, meta_state& meta, exit_reason reason) noexcept {
-  meta.start_reason = std::move(reason);
   if (by.needs_rundown) {
     // A blocking meta's thread may be late: its node may be gone, and nobody is left to tell.
     const foreign_access access{*by.node.way_in, by.node.id};
-    if (access) tell_start_is_over(by, meta);
+    if (access) tell_start_is_over(by, meta, std::move(reason));
   } else {
-    tell_start_is_over(by, meta);
+    tell_start_is_over(by, meta, std::move(reason));
   }
   leave_flow(by, meta);  // F2
   by.flush_chain();      // What the end itself sent.

@@ -57,10 +57,7 @@ struct meta_state : slot_extension {
   base::atomic<std::uint64_t> messages_out{0};  // both flows of a blocking meta, else the owner
   base::nanoseconds_t spawned_ns = base::now_ns();
 
-  // What start leaves; published by the start_over envelope and by `flows`.
-  exit_reason start_reason{};
-
-  std::stop_source stop;    ///< blocking metas
+  std::stop_source stop{std::nostopstate};  ///< blocking metas: from before their thread is made
   io_flow* flow = nullptr;  ///< I/O metas whose start is a coroutine, while it lives
 };
 

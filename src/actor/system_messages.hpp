@@ -14,6 +14,8 @@ struct exit_request {
 struct prune_children {};
 
 /// Urgent, from a meta's start() to its own handler flow: start has returned.
-struct start_over {};
+struct start_over {
+  exit_reason reason;
+};
 
 }  // namespace sluice::inline v0::core
