@@ -108,9 +108,12 @@ class participant {
   /// Sends copies of `message` at a fixed rate: at now + period, now + 2 periods, ..., never early.
   /// Times that were missed are left out. Ends when it is cancelled, when this process or meta ends
   /// and when the receiver has. No timer for a period that is not positive.
-  template <repeatable_message M>
+  template <message M>
   timer send_every(std::chrono::nanoseconds period, address to, M message,
                    priority lane = priority::main) noexcept {
+    static_assert(repeatable_message<M>,
+                  "sluice: a repeated message is copied for each time: make its type copyable, or "
+                  "send_after again from its handler");
     core::envelope* const carried = core::prepare(*self_, std::move(message));
     if (carried == nullptr) return {};
     return core::post_every(*self_, carried, to, lane, period, core::repeat_kind_of<M>);

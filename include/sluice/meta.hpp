@@ -62,6 +62,11 @@ class meta_base : public core::sending<core::usual_lane::of_options> {
     static_assert(sizeof...(Any) > 1000,
                   "sluice: a meta process cannot monitor. Let its process monitor and tell it");
   }
+  template <class A, class... Any>
+  void spawn(const spawn_options& = {}, Any&&...) {
+    static_assert(sizeof...(Any) > 1000,
+                  "sluice: a meta process spawns metas, not processes. Let its process spawn them");
+  }
   template <class... Any>
   void set_env(Any&&...) {
     static_assert(sizeof...(Any) > 1000,

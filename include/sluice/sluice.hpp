@@ -4,8 +4,8 @@
 #include <sluice/actor.hpp>
 #include <sluice/blocking.hpp>
 #include <sluice/bytes.hpp>
-#include <sluice/environment.hpp>
 #include <sluice/endpoint.hpp>
+#include <sluice/environment.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/file.hpp>
 #include <sluice/framing.hpp>
