@@ -29,9 +29,9 @@ struct watcher_options {
   meta_options meta{};
 };
 
-/// Tells signals::caught, and ends with its worker. Errors of its spawn: bad_argument (no number, or
-/// one that cannot be caught; a signal that the spawning thread or the main thread does not block:
-/// the place names it; worker), limit_reached, not_supported (a node without rings).
+/// Tells signals::caught, and ends with its worker. Errors of its spawn: bad_argument (no number,
+/// or one that cannot be caught; a signal that the spawning thread or the main thread does not
+/// block: the place names it; worker), limit_reached, not_supported (a node without rings).
 class watcher : public meta_base {
  public:
   using options = watcher_options;

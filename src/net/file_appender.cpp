@@ -49,8 +49,8 @@ result<void> appender::implementation::open() {
   if (options_.flush_time_max.count() < 0) {
     return error{error_code::bad_argument, 0, "file::appender: flush_time_max"};
   }
-  const int flags = O_WRONLY | O_APPEND | (options_.create ? O_CREAT : 0) |
-                    (options_.truncate ? O_TRUNC : 0);
+  const int flags =
+      O_WRONLY | O_APPEND | (options_.create ? O_CREAT : 0) | (options_.truncate ? O_TRUNC : 0);
   auto file = net::open_regular_file(options_.path, flags, options_.mode, "file::appender: path");
   if (!file) return file.error();
   file_ = std::move(file).value();

@@ -25,8 +25,7 @@ struct reader::implementation::on_ring {
   io::bound_hook<implementation, &implementation::on_detach> detach;
 };
 
-reader::reader(reader_options asked)
-    : inner_(std::make_unique<implementation>(std::move(asked))) {}
+reader::reader(reader_options asked) : inner_(std::make_unique<implementation>(std::move(asked))) {}
 reader::~reader() = default;
 
 void reader::on_inspect(inspect_items& items) { inner_->inspect(items); }
@@ -50,8 +49,8 @@ result<void> reader::implementation::open(reader& self) {
   }
   // Relaxed: the caller's own.
   const core::execution& by = *self.self_->running_on.load(base::relaxed);
-  auto worker = net::worker_or_parent(by, *self.self_->meta, options_.worker,
-                                      "file::reader: worker");
+  auto worker =
+      net::worker_or_parent(by, *self.self_->meta, options_.worker, "file::reader: worker");
   if (!worker) return worker.error();
   options_.worker = *worker;
   auto file = net::open_regular_file(options_.path, O_RDONLY, 0, "file::reader: path");
@@ -99,10 +98,10 @@ void reader::implementation::on_read(io::completion what) noexcept {
 void reader::implementation::give(std::uint32_t size) noexcept {
   const std::uint64_t offset = options_.offset + bytes_read_;
   bytes_read_ += size;
-  bytes data = ring_->driver.buffers().charge(*ring_->account,
-                                              bytes::copy_of({memory_.get(), size}));
-  const send_outcome outcome = ring_->teller.tell(
-      options_.worker, file::data{ring_->teller.id(), offset, std::move(data)});
+  bytes data =
+      ring_->driver.buffers().charge(*ring_->account, bytes::copy_of({memory_.get(), size}));
+  const send_outcome outcome =
+      ring_->teller.tell(options_.worker, file::data{ring_->teller.id(), offset, std::move(data)});
   if (outcome != send_outcome::accepted) {
     bytes_read_ -= size;
     return close(outcome == send_outcome::full ? ENOBUFS : ECANCELED);

@@ -104,7 +104,8 @@ void program::on_inspect(inspect_items& items) { inner_->inspect(items); }
 
 result<void> program::implementation::open(program& self) {
   const core::meta_state& state = *self.self_->meta;
-  const core::execution& by = *self.self_->running_on.load(base::relaxed);  // Relaxed: the caller's own.
+  const core::execution& by =
+      *self.self_->running_on.load(base::relaxed);  // Relaxed: the caller's own.
   if (auto checked = check_options(); !checked) return checked;
   auto worker = net::worker_or_parent(by, state, options_.worker, "port: worker");
   if (!worker) return worker.error();

@@ -80,8 +80,8 @@ watcher::~watcher() = default;
 result<void> watcher::implementation::open(watcher& self) {
   // Relaxed: the caller's own.
   const core::execution& by = *self.self_->running_on.load(base::relaxed);
-  auto worker = net::worker_or_parent(by, *self.self_->meta, options_.worker,
-                                      "signals::watcher: worker");
+  auto worker =
+      net::worker_or_parent(by, *self.self_->meta, options_.worker, "signals::watcher: worker");
   if (!worker) return worker.error();
   options_.worker = *worker;
   return open_signalfd();
@@ -127,8 +127,7 @@ void watcher::implementation::end(const exit_reason& asked) {
 }
 
 void watcher::implementation::wait() noexcept {
-  ring_->driver.start(ring_->poll,
-                      io::request::poll(fd_.get(), io::op_site::signal_read, POLLIN));
+  ring_->driver.start(ring_->poll, io::request::poll(fd_.get(), io::op_site::signal_read, POLLIN));
 }
 
 void watcher::implementation::on_ready(io::completion what) noexcept {
@@ -156,9 +155,8 @@ void watcher::implementation::on_read(io::completion what) noexcept {
 
 void watcher::implementation::tell(const ::signalfd_siginfo& what) noexcept {
   const send_outcome outcome = ring_->teller.tell(
-      options_.worker,
-      caught{ring_->teller.id(), static_cast<int>(what.ssi_signo), what.ssi_code,
-             static_cast<int>(what.ssi_pid), what.ssi_uid, what.ssi_int, lost_});
+      options_.worker, caught{ring_->teller.id(), static_cast<int>(what.ssi_signo), what.ssi_code,
+                              static_cast<int>(what.ssi_pid), what.ssi_uid, what.ssi_int, lost_});
   if (outcome == send_outcome::accepted) {
     lost_ = 0;
   } else if (outcome == send_outcome::full) {

@@ -18,7 +18,8 @@ namespace sluice::inline v0::net {
   const error refused{error_code::bad_argument, 0, place};
   if (!asked.is_valid()) {
     const core::slot* const parent = by.node.slots.find(state.parent_slot);
-    if (parent == nullptr || parent == by.node.root.load(base::relaxed) ||  // Relaxed: set at start.
+    if (parent == nullptr ||
+        parent == by.node.root.load(base::relaxed) ||  // Relaxed: set at start.
         core::is_meta(*parent)) {
       return refused;
     }

@@ -235,8 +235,7 @@ TEST_CASE("what is no regular file, or cannot be opened, is an error of the spaw
   CHECK(host.on->spawn_meta<file::reader>({.path = path}).error().place ==
         std::string_view{"file::reader: worker"});
   CHECK(host.on
-            ->spawn_meta<file::reader>(
-                {.path = path, .chunk_bytes = 0, .worker = host.worker.id()})
+            ->spawn_meta<file::reader>({.path = path, .chunk_bytes = 0, .worker = host.worker.id()})
             .error()
             .place == std::string_view{"file::reader: chunk_bytes"});
   CHECK(host.on
@@ -302,7 +301,8 @@ TEST_CASE("an appender that is asked to end writes what it was sent before") {
   const alias log = host.append({.path = path}).id();
   const std::string piece(100'000, 'p');
   host.worker.send(file_errand{[log, piece](file_worker& self) {
-    for (std::uint64_t i = 0; i < 30; ++i) self.send(log, file::write{log, i, bytes::copy_of(piece)});
+    for (std::uint64_t i = 0; i < 30; ++i)
+      self.send(log, file::write{log, i, bytes::copy_of(piece)});
     self.send(log, file::sync{log, 30});
   }});
   REQUIRE(host.told.wait([&] { return !host.told.writes.empty(); }));
