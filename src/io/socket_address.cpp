@@ -114,18 +114,26 @@ std::string socket_address::to_string() const {
       ::inet_ntop(AF_INET, &reinterpret_cast<const ::sockaddr_in*>(&storage_)->sin_addr, text,
                   sizeof text);
       return std::string{text} + ":" + std::to_string(port());
-    case AF_INET6: {
-      const ::in6_addr& six = reinterpret_cast<const ::sockaddr_in6*>(&storage_)->sin6_addr;
-      if (IN6_IS_ADDR_V4MAPPED(&six)) {  // An IPv4 peer of a socket for both.
-        ::inet_ntop(AF_INET, six.s6_addr + 12, text, sizeof text);
-        return std::string{text} + ":" + std::to_string(port());
-      }
-      ::inet_ntop(AF_INET6, &six, text, sizeof text);
+    case AF_INET6:
+      ::inet_ntop(AF_INET6, &reinterpret_cast<const ::sockaddr_in6*>(&storage_)->sin6_addr, text,
+                  sizeof text);
       return std::string{"["}.append(text).append("]:").append(std::to_string(port()));
-    }
     case AF_UNIX: return std::string{unix_prefix} + path();
     default: return "unknown";
   }
+}
+
+socket_address socket_address::unmapped() const noexcept {
+  if (family() != AF_INET6) return *this;
+  const auto& six = reinterpret_cast<const ::sockaddr_in6&>(storage_);
+  if (!IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) return *this;
+  socket_address made;
+  auto& four = reinterpret_cast<::sockaddr_in&>(made.storage_);
+  four.sin_family = AF_INET;
+  four.sin_port = six.sin6_port;
+  std::memcpy(&four.sin_addr, six.sin6_addr.s6_addr + 12, sizeof four.sin_addr);
+  made.length_ = sizeof four;
+  return made;
 }
 
 std::string socket_address::path() const {

@@ -32,8 +32,9 @@ class socket_address {
     return length_ == 0 ? AF_UNSPEC : storage_.ss_family;
   }
   [[nodiscard]] std::uint16_t port() const noexcept;
-  /// "127.0.0.1:7000" (also of an IPv4 peer of an IPv6 socket), "[::1]:7000", "unix:/path", or
-  /// "unknown".
+  /// The IPv4 address of an IPv4 peer of an IPv6 socket; any other as it is.
+  [[nodiscard]] socket_address unmapped() const noexcept;
+  /// "127.0.0.1:7000", "[::1]:7000", "unix:/path", or "unknown".
   [[nodiscard]] std::string to_string() const;
   /// Of a unix address; empty of others, and of one without a name.
   [[nodiscard]] std::string path() const;

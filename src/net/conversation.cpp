@@ -66,7 +66,7 @@ conversation::conversation(core::meta_state& meta, owner& told, pid worker,
 }
 
 void conversation::begin(base::unique_fd socket, std::string peer) {
-  const auto local = io::socket_address::local_of(socket.get());
+  const auto local = io::socket_address::local_of(socket.get()).unmapped();
   const send_outcome outcome =  // C1
       teller_.tell(worker_, tcp::connected{id_, std::move(peer), local.to_string()});
   stream_.open(std::move(socket), plan_->stream);

@@ -154,7 +154,8 @@ void server::implementation::adopt(base::unique_fd socket, const io::socket_addr
       [this, who](const core::meta_order& filled) {
         return core::spawn_meta(*by_, filled, *by_->node.slots.find(who.slot), who.generation);
       },
-      net::connection_order{std::move(socket), peer.to_string(), who, id_, place, plan_});
+      net::connection_order{std::move(socket), peer.unmapped().to_string(), who, id_, place,
+                            plan_});
   if (!made) return give_place(place);  // The worker ended this moment, or the node stops.
   places_[place].connection = made.value();
 }
