@@ -1,23 +1,20 @@
 #include "io/datagram_sends.hpp"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "io/datagram_header.hpp"
 #include "io/endpoint.hpp"
 
 namespace sluice::inline v0::io {
 namespace {
 
-constexpr std::uint32_t segment_count_max = 64;  // the kernel's UDP_MAX_SEGMENTS, at least
-constexpr std::uint32_t run_bytes_max = 65507;   // of one IPv4 packet, before it is split
-constexpr int udp_segment = 103;                 // UDP_SEGMENT, newer than some C libraries
-constexpr unsigned tries_max = 8;                // of a send that was interrupted
+constexpr std::uint32_t run_bytes_max = 65507;  // of one IPv4 packet, before it is split
+constexpr unsigned tries_max = 8;               // of a send that was interrupted
 
 [[nodiscard]] bool is_worth_retrying(int os_error) noexcept {
   return os_error == EINTR || os_error == EAGAIN;
@@ -138,7 +135,7 @@ void datagram_sends::flush() noexcept {
 
 // How many of the queue's first datagrams one split send can take.
 std::uint32_t datagram_sends::count_run() const noexcept {
-  const std::uint32_t limit = std::min(queue_.count(), segment_count_max);
+  const auto limit = std::min<std::uint32_t>(queue_.count(), segment_count_max);
   const queued_datagram& first = queue_[0];
   const std::size_t size = first.data.size();
   if (limit < 2 || size == 0 || size > segment_bytes_max_) return 1;
@@ -200,13 +197,8 @@ void datagram_sends::launch_run(std::uint32_t count) noexcept {
   next.header.msg_iov = all.vectors.data();
   next.header.msg_iovlen = count;
   next.header.msg_control = all.control.data();
-  next.header.msg_controllen = all.control.size();
-  ::cmsghdr& split = *CMSG_FIRSTHDR(&next.header);
-  split.cmsg_level = IPPROTO_UDP;
-  split.cmsg_type = udp_segment;
-  split.cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-  const auto segment_bytes = static_cast<std::uint16_t>(all.slices[0].size());
-  std::memcpy(CMSG_DATA(&split), &segment_bytes, sizeof segment_bytes);
+  next.header.msg_controllen =
+      write_segment_control(all.control, static_cast<std::uint16_t>(all.slices[0].size()));
   start(next);
 }
 

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <optional>
-#include <span>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "io/datagram_header.hpp"
 #include "io/datagram_setup.hpp"
 #include "io/endpoint.hpp"
 #include "io/socket_address.hpp"
@@ -26,42 +24,6 @@ constexpr base::nanoseconds_t rest_ns = 10'000'000;
 // They come with the descriptor and not with a datagram (DG1).
 [[nodiscard]] bool is_broken_descriptor(int os_error) noexcept {
   return os_error == EBADF || os_error == ENOTSOCK || os_error == EINVAL || os_error == EFAULT;
-}
-
-struct received {
-  std::span<const std::byte> name;
-  std::uint32_t offset = 0;  ///< of the payload in the buffer
-  std::uint32_t size = 0;    ///< of what is there
-  std::uint32_t cut_bytes = 0;
-  std::uint32_t segment_bytes = 0;  ///< of a merged run
-};
-
-// The buffer of one completion: a frame of four numbers, room for the name, room for control
-// messages, the payload.
-[[nodiscard]] std::optional<received> parse(std::span<const std::byte> filled,
-                                            const ::msghdr& shape) noexcept {
-  std::uint32_t frame[4];  // sizes of name, control and payload as they were; flags
-  static_assert(sizeof frame == frame_bytes);
-  const std::size_t payload_start = frame_bytes + shape.msg_namelen + shape.msg_controllen;
-  if (filled.size() < payload_start) return std::nullopt;
-  std::memcpy(frame, filled.data(), sizeof frame);
-  received found;
-  found.name = filled.subspan(frame_bytes, std::min<std::size_t>(frame[0], shape.msg_namelen));
-  found.offset = static_cast<std::uint32_t>(payload_start);
-  found.size = std::min(frame[2], static_cast<std::uint32_t>(filled.size() - payload_start));
-  found.cut_bytes = frame[2] - found.size;
-  const std::size_t control_bytes = std::min<std::size_t>(frame[1], shape.msg_controllen);
-  if (control_bytes >= CMSG_LEN(sizeof(int))) {
-    ::cmsghdr control;
-    const auto place = filled.subspan(frame_bytes + shape.msg_namelen, control_bytes);
-    std::memcpy(&control, place.data(), sizeof control);
-    if (control.cmsg_level == IPPROTO_UDP && control.cmsg_type == 104) {
-      int segment_bytes = 0;
-      std::memcpy(&segment_bytes, place.data() + CMSG_LEN(0), sizeof segment_bytes);
-      if (segment_bytes > 0) found.segment_bytes = static_cast<std::uint32_t>(segment_bytes);
-    }
-  }
-  return found;
 }
 
 }  // namespace
@@ -83,7 +45,7 @@ void datagram_socket::open(base::unique_fd socket, const datagram_options& optio
   shape_.msg_namelen = peer_.is_empty() ? name_room : 0;
   merges_ = options.wants_merged_receives &&
             driver_.buffers().buffer_bytes() >=
-                frame_bytes + name_room + control_room + merged_bytes_max &&
+                datagram_start_bytes({name_room, control_room}) + merged_bytes_max &&
             ask_for_merged_receives(socket_.get());
   shape_.msg_controllen = merges_ ? control_room : 0;
   for (std::uint32_t count = 0; count < options.account_count; ++count) {
@@ -124,7 +86,7 @@ void datagram_socket::abort() noexcept {
 
 std::uint32_t datagram_socket::payload_bytes_max() const noexcept {
   return driver_.buffers().buffer_bytes() -
-         static_cast<std::uint32_t>(frame_bytes + shape_.msg_namelen + shape_.msg_controllen);
+         static_cast<std::uint32_t>(datagram_start_bytes(layout()));
 }
 
 std::uint64_t datagram_socket::lost_by_kernel() const noexcept {
@@ -164,22 +126,25 @@ void datagram_socket::take_buffer(completion what) noexcept {
   if (what.result <= 0 || state_ != state::open) return buffers.recycle(index);  // DG4
   const auto filled = buffers.memory_of(index).first(
       std::min<std::size_t>(static_cast<std::uint32_t>(what.result), buffers.buffer_bytes()));
-  const auto found = parse(filled, shape_);
-  if (!found) {
+  received_datagram found;
+  if (read_datagram(filled, layout(), found) == datagram_step::malformed) {
     ++counters_.dropped;
     ++counters_.malformed;
     return buffers.recycle(index);
   }
-  const endpoint peer = peer_.is_empty() ? endpoint_of(found->name) : peer_;
+  const endpoint peer = peer_.is_empty() ? endpoint_of(found.peer) : peer_;
   const std::uint32_t account = accounts_.size() == 1 ? 0 : handler_.choose_account(peer);
   if (account == datagram_handler::nobody || (accounts_.size() > 1 && !has_credit(account))) {
     ++counters_.dropped;
     return buffers.recycle(index);
   }
-  bytes data = buffers.lend(*accounts_[account], index, found->size, found->offset);
+  const auto size = static_cast<std::uint32_t>(found.payload.size());
+  const auto offset = static_cast<std::uint32_t>(found.payload.data() - filled.data());
+  bytes data = buffers.lend(*accounts_[account], index, size, offset);
   if (accounts_[account]->is_exhausted()) [[unlikely]]
     wait_for_credit(account);
-  deliver(account, peer, std::move(data), found->segment_bytes, found->cut_bytes);
+  deliver(account, peer, std::move(data), found.segment_bytes,
+          static_cast<std::uint32_t>(found.sent_bytes) - size);
 }
 
 void datagram_socket::deliver(std::uint32_t account, const endpoint& peer, bytes data,

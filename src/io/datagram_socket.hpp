@@ -31,6 +31,7 @@
 #include <sluice/result.hpp>
 
 #include "base/unique_fd.hpp"
+#include "io/datagram_header.hpp"
 #include "io/datagram_sends.hpp"
 #include "io/driver.hpp"
 #include "io/operation.hpp"
@@ -130,6 +131,9 @@ class datagram_socket final : private timeout::listener,
     held_by_errors = 8,
   };
 
+  [[nodiscard]] datagram_layout layout() const noexcept {
+    return {shape_.msg_namelen, static_cast<std::uint32_t>(shape_.msg_controllen)};
+  }
   void update_reading() noexcept;
   void on_received(completion what) noexcept;
   void take_buffer(completion what) noexcept;
