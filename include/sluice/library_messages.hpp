@@ -13,7 +13,7 @@ inline namespace v0 {
 
 using library_messages =
     messages<tcp::connected, tcp::data, tcp::writable, tcp::read_closed, tcp::disconnected,
-             tcp::close, tcp::shutdown_write, tcp::connect_failed, tcp::dropped,
+             tcp::close, tcp::shutdown_write, tcp::connect_failed, tcp::dropped, tcp::draining,
              // ports
              port::started, port::output, port::input, port::close_input, port::send_signal,
              port::writable, port::input_lost, port::exited,

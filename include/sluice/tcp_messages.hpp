@@ -61,6 +61,14 @@ struct read_closed {
   alias id;
 };
 
+/// The connection has been asked to end in order: it reads no more, and what it has read was told
+/// before this. It closes on the worker's close, or by itself after flush_time_max. A worker
+/// without a handler for it needs none: as for read_closed, the runtime answers with close in its
+/// place.
+struct draining {
+  alias id;
+};
+
 /// The connection is gone; the last message of it, exactly once for each connected.
 struct disconnected {
   alias id;
@@ -72,7 +80,7 @@ struct disconnected {
 };
 
 /// From a client: an attempt to connect has failed. Without will_retry it is the client's last
-/// word.
+/// word; error cancelled: it was asked to end before there was a connection.
 struct connect_failed {
   alias id;
   sluice::error error{};
@@ -99,7 +107,7 @@ struct shutdown_write {
   alias id;
 };
 
-/// For the library: what becomes of a read_closed that its receiver does not handle.
+/// For the library: what becomes of a read_closed or draining that its receiver does not handle.
 void close_in_turn(core::slot& worker, core::envelope& carried);
 
 }  // namespace tcp
@@ -107,6 +115,8 @@ void close_in_turn(core::slot& worker, core::envelope& carried);
 namespace core {
 template <>
 inline constexpr unhandled_function unhandled_action<tcp::read_closed> = &tcp::close_in_turn;
+template <>
+inline constexpr unhandled_function unhandled_action<tcp::draining> = &tcp::close_in_turn;
 }
 
 }  // namespace v0

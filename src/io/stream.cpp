@@ -163,10 +163,9 @@ void stream::take_bytes(completion what) noexcept {
   bytes_in_ += size;
   if (state_ != state::open) {  // S5
     buffers.recycle(what.buffer_index());
+    // At the limit reading ends, and the linger's time goes on: a close would reset the connection
+    // and destroy what is still under way to the peer.
     discarded_bytes_ += size;
-    if (state_ == state::lingering && discarded_bytes_ >= options_.linger_bytes_max) {
-      tear_down(reason_, 0);
-    }
     return;
   }
   if (clock_.is_on()) clock_.on_heard(driver_.turn_time_ns());  // S6

@@ -49,10 +49,6 @@ void close_in_turn(core::slot& worker, alias id) {
                      turn_to_close{});
 }
 
-void answer_drain_probe(core::slot& worker, core::envelope& carried) {
-  close_in_turn(worker, static_cast<drain_probe*>(carried.payload())->id);
-}
-
 conversation::conversation(core::meta_state& meta, owner& told, pid worker,
                            std::shared_ptr<const connection_plan> plan)
     : owner_(told),
@@ -78,7 +74,7 @@ void conversation::drain() noexcept {
   intake_ = intake::nothing;
   if (!stream_.is_open()) return;
   stream_.pause_read();
-  if (teller_.control(worker_, priority::main, drain_probe{id_}) != send_outcome::accepted) {
+  if (teller_.control(worker_, priority::main, tcp::draining{id_}) != send_outcome::accepted) {
     return close_after_flush();
   }
   drain_over_.start(flush_deadline());

@@ -7,14 +7,14 @@
 //
 //             drain         close, drain over   worker ends   abort    stream closed
 //  serving    draining,     closing             closing       tearing  over
-//             probe
+//             draining told
 //  draining   closing       closing             closing       tearing  over
 //  closing    -             -                   -             tearing  over
 //  closing and tearing are states of the stream; over tells the worker, then the owner.
 // Rules
 //   C1  connected is the first message to the worker, disconnected the last.
 //   C2  A send to the worker that is refused ends the connection: bytes do not vanish silently.
-//   C3  Draining: what was read before is answered before the close, because the probe takes its
+//   C3  Draining: what was read before is answered before the close, because draining takes its
 //       turn in the worker's mailbox; what is read after is thrown away.
 //   C4  A worker that has ended is told nothing.
 #pragma once
@@ -37,12 +37,6 @@ struct slot;
 }  // namespace sluice::inline v0::core
 
 namespace sluice::inline v0::net {
-
-/// To the worker, who never sees it: close this connection when its turn has come (C3).
-struct drain_probe {
-  alias id;
-};
-void answer_drain_probe(core::slot& worker, core::envelope& carried);
 
 /// To the connection, in answer: its worker has handled, and answered, what came before.
 struct turn_to_close {};
@@ -125,8 +119,3 @@ class conversation final : private io::stream_handler, private io::timeout::list
 };
 
 }  // namespace sluice::inline v0::net
-
-namespace sluice::inline v0::core {
-template <>
-inline constexpr unhandled_function unhandled_action<net::drain_probe> = &net::answer_drain_probe;
-}

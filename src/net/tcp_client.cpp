@@ -158,7 +158,7 @@ void client::implementation::try_next_address() {
 
 void client::implementation::on_connect_done(result<base::unique_fd> outcome) noexcept {
   if (teller_->is_given_up()) return;
-  if (phase_ == phase::ending) return leave(exit_reason::normal());
+  if (phase_ == phase::ending) return leave_unconnected();
   if (outcome) return on_established(std::move(outcome).value());
   if (next_address_ < addresses_.size() && base::now_ns() < attempt_deadline_ns_) {
     return try_next_address();
@@ -290,10 +290,19 @@ void client::implementation::stop() {
     case phase::connected: return talk_->abort();
     case phase::connecting: phase_ = phase::ending; return connector_->cancel();
     case phase::resolving:
-    case phase::waiting: return leave(exit_reason::normal());
+    case phase::waiting: return leave_unconnected();
     case phase::ending:
     case phase::over: return;
   }
+}
+
+// Its last word is told, whatever phase it is asked to end in.
+void client::implementation::leave_unconnected() noexcept {
+  if (teller_->is_alive(worker_)) {
+    const error why{error_code::cancelled, 0, "tcp::client"};
+    teller_->tell_surely(worker_, connect_failed{teller_->id(), why, attempt_, false});
+  }
+  leave(exit_reason::normal());
 }
 
 void client::implementation::leave(exit_reason reason) noexcept {

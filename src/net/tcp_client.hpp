@@ -83,6 +83,7 @@ struct client::implementation final : private net::conversation::owner,
   void wait_for(base::nanoseconds_t delay_ns) noexcept;
   [[nodiscard]] base::nanoseconds_t next_backoff() noexcept;
   void keep(bytes data);
+  void leave_unconnected() noexcept;
   void leave(exit_reason reason) noexcept;
 
   static constexpr std::size_t slice_charge = 128;

@@ -40,7 +40,9 @@ void tcp_connection::on_conversation_over(io::close_reason why) noexcept {
 namespace sluice::inline v0 {
 
 void tcp::close_in_turn(core::slot& worker, core::envelope& carried) {
-  net::close_in_turn(worker, static_cast<read_closed*>(carried.payload())->id);
+  // Of either message the alias is the first and only member.
+  static_assert(sizeof(read_closed) == sizeof(alias) && sizeof(draining) == sizeof(alias));
+  net::close_in_turn(worker, *static_cast<const alias*>(carried.payload()));
 }
 
 namespace {
