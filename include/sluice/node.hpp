@@ -99,6 +99,18 @@ struct scheduler_statistics {
   std::uint64_t rescued_by_timeout = 0;  ///< lost wakes found by a time-out: a bug if not 0
 };
 
+/// Of one ring, or of what stands for it, since its start.
+struct ring_statistics {
+  std::uint64_t submissions = 0;  ///< requests handed to the kernel
+  std::uint64_t completions = 0;
+  std::uint64_t enters = 0;   ///< system calls of its loop
+  std::uint64_t rearms = 0;   ///< multishot operations started again
+  std::uint64_t enobufs = 0;  ///< receives that found no buffer
+  std::uint64_t short_sends = 0;
+  std::uint64_t overflows = 0;    ///< turns that met a full completion ring
+  std::uint64_t buffers_out = 0;  ///< receive buffers that are lent now
+};
+
 /// Who was still there when stop() gave up.
 struct stop_report {
   std::vector<std::string> not_stopped;
@@ -209,6 +221,8 @@ class node {
   [[nodiscard]] std::string start_text() const;
   [[nodiscard]] message_statistics messages() const;
   [[nodiscard]] std::vector<scheduler_statistics> schedulers() const;
+  /// Of those threads that own a ring, in their order.
+  [[nodiscard]] std::vector<ring_statistics> rings() const;
 
  private:
   [[nodiscard]] result<pid> spawn_erased(const core::spawn_order& order) noexcept;

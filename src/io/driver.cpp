@@ -48,6 +48,11 @@ unsigned driver::poll() noexcept {
 void driver::prepare_turn() noexcept {
   before_submission_.run_all();
   buffers_->collect();
+  // Relaxed: a counter with one writer.
+  const std::uint64_t out = buffers_->count() - buffers_->free_count();
+  if (counters_.buffers_out.load(base::relaxed) != out) {
+    counters_.buffers_out.store(out, base::relaxed);
+  }
 }
 
 bool driver::prepare_to_sleep() noexcept {

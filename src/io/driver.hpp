@@ -55,6 +55,7 @@ struct driver_counters {
   base::atomic<std::uint64_t> overflows{0};    ///< turns that met a full completion ring
   base::atomic<std::uint64_t> late{0};         ///< completions of a past generation (O3)
   base::atomic<std::uint64_t> abandoned{0};    ///< operations leaked by detach (D3)
+  base::atomic<std::uint64_t> buffers_out{0};  ///< receive buffers lent, at the last turn
 };
 
 class driver : public sched::driver {

@@ -9,6 +9,7 @@
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "base/assert.hpp"
+#include "io/driver.hpp"
 #include "mem/block_pool.hpp"
 #include "node/node_state.hpp"
 
@@ -58,6 +59,22 @@ std::vector<scheduler_statistics> statistics_of(sched::scheduler& scheduler) {
     all.push_back({own.activations.load(base::relaxed), own.steals.load(base::relaxed),
                    own.parks.load(base::relaxed), own.sentinel_ticks.load(base::relaxed),
                    own.rescued_by_timeout.load(base::relaxed)});
+  }
+  return all;
+}
+
+std::vector<ring_statistics> rings_of(const core::node_core& core, sched::scheduler& scheduler) {
+  std::vector<ring_statistics> all;
+  for (std::size_t i = 0; i < core.ring_worker_count; ++i) {
+    // These workers own drivers of the io layer (plan.cpp), and no others do.
+    const auto& own =
+        static_cast<const io::driver&>(scheduler.worker_at(core.ring_worker_first + i).parking());
+    const io::driver_counters& sums = own.counters();
+    // Relaxed: counters.
+    all.push_back({sums.submissions.load(base::relaxed), sums.completions.load(base::relaxed),
+                   sums.enters.load(base::relaxed), sums.rearms.load(base::relaxed),
+                   sums.enobufs.load(base::relaxed), sums.short_sends.load(base::relaxed),
+                   sums.overflows.load(base::relaxed), sums.buffers_out.load(base::relaxed)});
   }
   return all;
 }
@@ -142,6 +159,7 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
     const auto stuck =
         state_->scheduler->stop(std::max(deadline_ns, base::now_ns() + 1'000'000'000));
     state_->last_statistics = statistics_of(*state_->scheduler);
+    state_->last_rings = rings_of(*state_->core, *state_->scheduler);
     if (stuck.empty()) {
       state_->scheduler.reset();
       core.scheduler = nullptr;
@@ -214,6 +232,11 @@ message_statistics node::messages() const {
 std::vector<scheduler_statistics> node::schedulers() const {
   const std::lock_guard lock{state_->phase_guard};
   return state_->scheduler ? statistics_of(*state_->scheduler) : state_->last_statistics;
+}
+
+std::vector<ring_statistics> node::rings() const {
+  const std::lock_guard lock{state_->phase_guard};
+  return state_->scheduler ? rings_of(*state_->core, *state_->scheduler) : state_->last_rings;
 }
 
 namespace core {

@@ -36,6 +36,7 @@ struct node_state {
   std::unique_ptr<sched::scheduler> scheduler;
   std::vector<std::unique_ptr<execution>> executions;  // one a worker, made on its thread
   std::vector<scheduler_statistics> last_statistics;   // kept when the threads are gone
+  std::vector<ring_statistics> last_rings;             // likewise
   node_state* left_before = nullptr;                   // of those left for ever (see ~node)
 };
 
