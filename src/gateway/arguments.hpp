@@ -32,6 +32,7 @@ struct arguments {
   std::uint32_t io_threads = 0;
   sluice::pinning pin = sluice::pinning::cores;
   std::vector<int> pin_list{};
+  sluice::driver_choice driver = sluice::driver_choice::automatic;
   std::uint32_t ring_buffers = 0;       ///< 0 = the library's own number
   std::uint32_t ring_buffer_bytes = 0;  ///< the same
   std::uint32_t connections_max = 0;    ///< 0 = none of ours
@@ -39,6 +40,7 @@ struct arguments {
   std::chrono::seconds connect_time_max{5};
   std::chrono::seconds idle_time_max{60};
   std::uint32_t sessions_max = 65536;
+  std::uint32_t sockets = 1;
 
   bool wants_help = false;
   bool wants_version = false;

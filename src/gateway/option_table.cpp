@@ -86,6 +86,20 @@ bool take_pin(std::string_view text, arguments& into) {
   }
 }
 
+bool take_driver(std::string_view text, arguments& into) {
+  using sluice::driver_choice;
+  if (text == "auto") {
+    into.driver = driver_choice::automatic;
+  } else if (text == "io_uring") {
+    into.driver = driver_choice::io_uring;
+  } else if (text == "epoll") {
+    into.driver = driver_choice::epoll;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 constexpr mode_set everywhere{echo, unix_echo, udp_echo, forward, port_program};
 constexpr mode_set with_connections{echo, unix_echo, forward, port_program};
 
@@ -125,6 +139,15 @@ constexpr option options[] = {
      false,
      [](std::string_view text, arguments& into) { return take_seconds(text, into.idle_time_max); },
      "udp: a session without a datagram for so long ends (60)"},
+    {"--sockets",
+     "N",
+     {udp_echo, forward},
+     false,
+     [](std::string_view text, arguments& into) {
+       return take_number(text, 1, threads_max, into.sockets);
+     },
+     "udp: so many sockets share the port; the kernel spreads the\n"
+     "peers over them (1)"},
     {"--sessions-max",
      "N",
      {forward},
@@ -157,6 +180,9 @@ constexpr option options[] = {
     {"--pin", "none|cores|LIST", everywhere, false, take_pin,
      "pin no thread, each to a core of its own, or to the listed\n"
      "cores: schedulers first, then io threads (cores)"},
+    {"--driver", "auto|io_uring|epoll", everywhere, false, take_driver,
+     "what does the I/O; auto takes io_uring where it is allowed, else\n"
+     "epoll, and the start line says why (auto)"},
     {"--ring-buffers", "N", everywhere, false,
      [](std::string_view text, arguments& into) {
        return take_number(text, 1, buffers_max, into.ring_buffers) &&

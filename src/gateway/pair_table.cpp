@@ -6,14 +6,15 @@ namespace gateway {
 
 void pair_table::add(sluice::alias accepted, sluice::alias outgoing) {
   if (2 * (count_ + 2) > places_.size()) grow();
-  insert({accepted, outgoing, true, false});
-  insert({outgoing, accepted, false, false});
+  insert({accepted, outgoing, true});
+  insert({outgoing, accepted, false});
 }
 
 std::optional<pair_side> pair_table::take(sluice::alias own) noexcept {
   pair_side* const found = find(own);
   if (found == nullptr) return {};
   const pair_side taken = *found;
+  if (pair_side* const other = find(taken.other)) other->is_alone = true;
   auto hole = static_cast<std::size_t>(found - places_.data());
   // Whoever probed past the hole moves up, unless it would then stand before its home.
   for (std::size_t at = next(hole); places_[at].own.is_valid(); at = next(at)) {

@@ -18,6 +18,7 @@ struct pair_side {
   sluice::alias other;       ///< stays when the other side has gone
   bool is_accepted = false;  ///< the client's side; else the target's
   bool is_drained = false;   ///< everything that was read from it has been handed on
+  bool is_alone = false;     ///< the other side has ended
 };
 
 class pair_table {
@@ -34,7 +35,7 @@ class pair_table {
       if (!place.own.is_valid()) return nullptr;
     }
   }
-  /// Removes one side; the other one stays.
+  /// Removes one side; the other one, if it is still there, is alone from now on.
   [[nodiscard]] std::optional<pair_side> take(sluice::alias own) noexcept;
   /// In no order; adds and takes nothing meanwhile.
   template <class Each>

@@ -12,6 +12,7 @@ namespace gateway {
 
 namespace {
 
+constexpr std::uint32_t datagram_buffer_bytes = 64 * 1032;
 constexpr std::chrono::seconds drain_patience{5};
 constexpr std::chrono::seconds stop_patience{5};
 
@@ -31,6 +32,9 @@ sluice::node_options node_options_of(const arguments& asked) {
   options.io_threads = asked.io_threads;
   options.pin = asked.pin;
   options.pin_list = asked.pin_list;
+  options.driver = asked.driver;
+  // Room for the largest datagram, so that none is cut.
+  if (asked.listen.over == transport::udp) options.ring_buffer_bytes = datagram_buffer_bytes;
   if (asked.ring_buffers != 0) options.ring_buffers = asked.ring_buffers;
   if (asked.ring_buffer_bytes != 0) options.ring_buffer_bytes = asked.ring_buffer_bytes;
   return options;
@@ -51,8 +55,10 @@ std::string start_line(const arguments& asked, const mode& what, const sluice::n
 std::string status_line(mode& what, const sluice::node& node) {
   const std::string counted = what.counted_now();
   const sluice::message_statistics sums = node.messages();
+  std::uint64_t buffers_out = 0;
+  for (const sluice::ring_statistics& each : node.rings()) buffers_out += each.buffers_out;
   return "status: " + counted + "; envelopes out " + std::to_string(sums.queued) + ", alive " +
-         std::to_string(sums.alive);
+         std::to_string(sums.alive) + ", buffers out " + std::to_string(buffers_out);
 }
 
 std::string messages_line(const sluice::message_statistics& sums) {

@@ -78,6 +78,8 @@ TEST_CASE("arguments: what is wrong is named") {
       {{"--io-threads", ""}, "--io-threads"},
       {{"--ring-buffers", "100"}, "--ring-buffers"},
       {{"--ring-buffer-bytes", "100"}, "--ring-buffer-bytes"},
+      {{"--driver", "kqueue"}, "--driver"},
+      {{"--driver", "simulated"}, "--driver"},
       {{"--status-every", "0"}, "--status-every"},
       {{"echo", "echo"}, "echo"},
       {{"echo", "--listen", "127.0.0.1:1"}, "echo has no option --listen"},

@@ -68,6 +68,17 @@ TEST_CASE("the start line says what was asked and what was accepted") {
   CHECK(gateway.status() == 0);
 }
 
+TEST_CASE("the driver that is asked for is taken, and the start line says so") {
+  for (const char* const driver : {"epoll", "io_uring"}) {
+    CAPTURE(driver);
+    tcp_echo gateway{{"--driver", driver}};
+    INFO(gateway.start_line);
+    CHECK(gateway.start_line.find(std::string{"driver "} + driver) != std::string::npos);
+    CHECK(peer{gateway.port}.exchange(std::string(100'000, 'd')).size() == 100'000);
+    gateway.end_in_order();
+  }
+}
+
 TEST_CASE("a status line comes when asked for by SIGUSR1, and by itself as often as wished") {
   tcp_echo gateway{{"--status-every", "1"}};
   peer client{gateway.port};
@@ -77,6 +88,7 @@ TEST_CASE("a status line comes when asked for by SIGUSR1, and by itself as often
   const std::string asked_for = gateway.line();
   CHECK(asked_for.rfind("status: connections 1 (ended 0", 0) == 0);
   CHECK(asked_for.find("envelopes out") != std::string::npos);
+  CHECK(asked_for.find("buffers out 0") != std::string::npos);
   CHECK(gateway.line().rfind("status: connections 1 (ended 0", 0) == 0);
   client.shutdown_write();
   CHECK(client.receive_to_end().empty());

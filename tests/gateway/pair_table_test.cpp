@@ -30,6 +30,8 @@ TEST_CASE("pair table: either side finds the other, and only itself by its own g
   CHECK(pairs.take(named(7))->other == named(8));
   CHECK_FALSE(pairs.take(named(7)));
   CHECK(pairs.find(named(8))->other == named(7));
+  CHECK(pairs.find(named(8))->is_alone);
+  CHECK_FALSE(pairs.find(named(9))->is_alone);
   CHECK(pairs.count() == 3);
 }
 

@@ -8,13 +8,17 @@ skipped and said so; when none is there the exit status is 77. --long takes ten 
 """
 import argparse
 import asyncio
+import contextlib
+import json
 import os
 import random
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -123,6 +127,147 @@ def netcat(program, scale):
         same(run(["nc", "-N", "127.0.0.1", str(gateway.port)], data), data, "nc")
         gateway.stop()
     return None
+
+
+@check("socat")
+def socat_forward(program, scale):
+    """socat, the gateway's forward, and a socat that runs cat for each connection."""
+    data = random.randbytes(1_000_000 * scale)
+    with listener_of(["socat", "TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", "EXEC:cat"]) as port, \
+            Gateway(program, "forward", "--listen", "127.0.0.1:0",
+                    "--to", f"localhost:{port}") as gateway:
+        same(run(["socat", "-t30", "-", f"TCP:127.0.0.1:{gateway.port}"], data), data, "socat")
+        gateway.stop()
+
+
+@check("iperf3")
+def iperf3(program, scale):
+    """Its control connection and four streams through the forward, in either direction."""
+    told = []
+    for direction in ([], ["--reverse"]):
+        with listener_of(["iperf3", "-s", "-B", "127.0.0.1", "-p", "{port}"]) as port, \
+                Gateway(program, "forward", "--listen", "127.0.0.1:0",
+                        "--to", f"127.0.0.1:{port}") as gateway:
+            report = json.loads(run(
+                ["iperf3", "-c", "127.0.0.1", "-p", str(gateway.port), "-P", "4", "-J",
+                 "-t", str(1 if scale == 1 else 10), *direction]))
+            require("error" not in report, f"iperf3: {report.get('error')}")
+            rate = report["end"]["sum_received"]["bits_per_second"]
+            require(rate > 1e6, f"iperf3: {rate:.0f} bit/s")
+            told.append(f"{rate / 1e9:.1f} Gbit/s")
+            gateway.stop()
+    return "there and back " + ", ".join(told)
+
+
+@check("nc")
+def netcat_to_sort(program, scale):
+    """A program for each connection."""
+    numbers = [str(random.randrange(10 ** 6)) for _ in range(10_000 * scale)]
+    with Gateway(program, "port", "--listen", "127.0.0.1:0", "--", "sort", "-n") as gateway:
+        got = run(["nc", "-N", "127.0.0.1", str(gateway.port)], "\n".join(numbers).encode() + b"\n")
+        require(got.decode().split() == sorted(numbers, key=int), "not sorted")
+        gateway.stop()
+
+
+@check("socat")
+def socat_udp(program, _):
+    with Gateway(program, "udp", "--listen", "127.0.0.1:0") as gateway:
+        data = random.randbytes(1000)
+        got = run(["socat", "-t1", "-", f"UDP:127.0.0.1:{gateway.port}"], data)
+        same(got, data, "socat")
+        gateway.stop()
+
+
+@check("dig")
+def dig(program, _):
+    """Questions through the UDP forward to a name server that knows one answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        threading.Thread(target=answer_names, args=(server,), daemon=True).start()
+        with Gateway(program, "forward", "--listen", "udp:127.0.0.1:0",
+                     "--to", f"udp:127.0.0.1:{server.getsockname()[1]}") as gateway:
+            for name in ("example.test", "other.example.test"):
+                got = run(["dig", "@127.0.0.1", "-p", str(gateway.port), name, "A", "+short",
+                           "+time=5", "+tries=1"])
+                require(got == b"192.0.2.7\n", f"dig says {got!r}")
+            require("sessions 2 " in gateway.stop(), "two questions are two sessions")
+        server.sendto(b"", server.getsockname())
+
+
+def answer_names(server):
+    """Whatever is asked for is at 192.0.2.7; an empty datagram ends it."""
+    while True:
+        question, peer = server.recvfrom(512)
+        if not question:
+            return
+        end = question.index(b"\0", 12) + 5  # The name, its type and class.
+        server.sendto(question[:2] + b"\x84\x00\0\1\0\1\0\0\0\0" + question[12:end] +
+                      b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton("192.0.2.7"), peer)
+
+
+@check()
+def numbered_datagrams(program, scale):
+    """10,000 of them (1,000,000 with --long), through a forward to an echo; loss is told."""
+    count = 10_000 if scale == 1 else 1_000_000
+    with Gateway(program, "udp", "--listen", "127.0.0.1:0") as echo, \
+            Gateway(program, "forward", "--listen", "udp:127.0.0.1:0",
+                    "--to", f"udp:127.0.0.1:{echo.port}") as gateway, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.connect(("127.0.0.1", gateway.port))
+        peer.settimeout(0.5)
+        seen = bytearray(count)
+        under_way = sent = last = out_of_order = 0
+        while sent < count or under_way > 0:
+            while sent < count and under_way < 64:
+                peer.send(struct.pack("!QQ", sent, sent ^ 0x5555) + bytes(sent % 100))
+                sent += 1
+                under_way += 1
+            try:
+                got = peer.recv(2048)
+            except TimeoutError:
+                under_way = 0  # Lost.
+                continue
+            number, check_number = struct.unpack("!QQ", got[:16])
+            require(check_number == number ^ 0x5555 and len(got) == 16 + number % 100,
+                    f"datagram {number} is not what was sent")
+            require(not seen[number], f"datagram {number} came twice")
+            seen[number] = 1
+            out_of_order += number < last
+            last = max(last, number)
+            under_way -= under_way > 0
+        lost = count - sum(seen)
+        gateway.stop()
+        echo.stop()
+        require(lost <= count // 100, f"{lost} of {count} are lost")
+        return f"{count} datagrams, {lost} lost, {out_of_order} out of order"
+
+
+@contextlib.contextmanager
+def listener_of(words):
+    """A program that listens on a port which is chosen here, {port} in its words."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with subprocess.Popen([word.replace("{port}", str(port)) for word in words],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 10
+            while not is_listening(port):
+                require(process.poll() is None, f"{words[0]} has ended")
+                require(time.monotonic() < deadline, f"{words[0]} does not listen")
+                time.sleep(0.01)
+            yield port
+        finally:
+            process.kill()
+
+
+def is_listening(port):
+    """Seen from outside: a connection would count as one for some."""
+    wanted = f":{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as lines:
+        return any(line.split()[1].endswith(wanted) and line.split()[3] == "0A"
+                   for line in lines.readlines()[1:])
 
 
 def main():
