@@ -1,8 +1,8 @@
 """Servers under comparison: their commands, their start by handle, their end by the same handle.
 
-A command may hold {address} and {port} (where it shall serve) and, in front of a back end, {target};
-nothing else is replaced. haproxy and nginx get a configuration of their own in a temporary folder:
-one thread, TCP only, no logs, everything else as it comes.
+A command may hold {address} and {port} (where it shall serve) and, in front of a back end,
+{target}; nothing else is replaced. haproxy and nginx get a configuration of their own in a
+temporary folder: one thread, TCP only, no logs, everything else as it comes.
 """
 import os
 import re
