@@ -49,9 +49,10 @@ outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexce
     SLUICE_ASSERT(by != nullptr, "an actor's member was called from outside of its handlers");
     return opened(*by, block, bytes);
   }
-  caller from{self};
-  if (!from) return {nullptr, send_outcome::stopping};
-  return opened(from.by(), block, bytes);
+  // A start's thread allocates from what is its own, whatever became of the node: post() asks.
+  execution* const by = execution_of(self);
+  SLUICE_ASSERT(by != nullptr, "a meta's member was called from a thread that is not its own");
+  return opened(*by, block, bytes);
 }
 
 send_outcome post(slot& self, envelope* carried, address to, priority lane) noexcept {
