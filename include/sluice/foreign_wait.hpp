@@ -34,7 +34,7 @@ class foreign_wait {
   std::int64_t deadline_ns_;
 };
 
-/// An error where nobody may wait: inside of the node's own flows, or outside of its life.
+/// An error where nobody may wait: on a scheduler of any node, in a start flow of this one.
 [[nodiscard]] error check_foreign_wait(gate* node) noexcept;
 
 /// Sends the request and waits.

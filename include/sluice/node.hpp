@@ -183,8 +183,8 @@ class node {
   send_outcome send(address to, M message, priority lane = priority::main) noexcept {
     return core::send_through(way_in(), core::message_type_of<M>, to, std::move(message), lane);
   }
-  /// Asks and waits for the answer: blocks the calling thread, and it only. An error inside of
-  /// this node's handlers and start flows (bad_argument): nobody there may wait.
+  /// Asks and waits for the answer: blocks the calling thread, and it only. An error in handlers,
+  /// of whatever node, and in this node's start flows (bad_argument): nobody there may wait.
   template <class M>
   [[nodiscard]] auto call(address to, M asked, const request_options& options = {}) noexcept {
     static_assert(request_type<M>,

@@ -70,7 +70,7 @@ error check_foreign_wait(gate* node) noexcept {
   if (node == nullptr) return {error_code::unknown_address, 0, "call"};
   const execution* const here = current_execution();
   if (here == nullptr) return {};
-  if (here->node.way_in == node) {
+  if (here->worker != nullptr || here->node.way_in == node) {
     return {error_code::bad_argument, 0, "call: from inside of a handler or start flow"};
   }
   return {};
