@@ -180,7 +180,7 @@ bool simulated_driver::step(active& of, base::nanoseconds_t now_ns) noexcept {
     end_cancelled(of);
     return true;
   }
-  if (of.due_ns > now_ns) return false;
+  if (of.due_ns > now_ns || has_to_wait(of)) return false;
   if (!of.is_rolled) decide(of);
   const bool has_error = of.has_fate && of.fate.kind == fault_kind::error;
   const bool has_no_buffer = of.has_fate && of.fate.kind == fault_kind::no_buffer;
@@ -203,6 +203,20 @@ void simulated_driver::end_cancelled(active& of) noexcept {
     if (!answer.is_blocked()) what = answer.what;
   }
   hand_out(of, what, true);
+}
+
+/// Whether an earlier send of the descriptor is to go first.
+bool simulated_driver::has_to_wait(const active& of) const noexcept {
+  if (!simulation_.options().keeps_send_order || of.what.kind != request_kind::send_message) {
+    return false;
+  }
+  // Taken in order, so the earlier ones are further up.
+  for (const active* each = active_.data(); each != &of; ++each) {
+    if (each->number != 0 && each->what.fd == of.what.fd && each->what.kind == of.what.kind) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /// The fate of the next completion, once.

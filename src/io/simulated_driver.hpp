@@ -71,6 +71,7 @@ class simulated_driver final : public driver {
   /// False: nothing came of it.
   bool step(active& of, base::nanoseconds_t now_ns) noexcept;
   void end_cancelled(active& of) noexcept;
+  [[nodiscard]] bool has_to_wait(const active& of) const noexcept;
   void decide(active& of) noexcept;
   [[nodiscard]] bool may_be_cut(const active& of) const noexcept;
   [[nodiscard]] std::uint32_t size_max_of(const active& of) noexcept;

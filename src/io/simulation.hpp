@@ -58,6 +58,8 @@ struct simulation_options {
   base::nanoseconds_t delay_max_ns = 200'000;  ///< each completion comes 0 to so much later
   unsigned submit_count_max = 8;  ///< a turn takes 1 to so many requests: short submits
   unsigned finish_count_max = 8;  ///< a turn hands out 1 to so many completions: overflow
+  /// Sends of one descriptor are carried out in their order, as rings do until one has to wait.
+  bool keeps_send_order = false;
   simulation_odds odds{};
 };
 

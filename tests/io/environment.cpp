@@ -81,6 +81,7 @@ io::simulation& make_simulation() {
   io::simulation_options options;
   options.seed = seed_of_run() + drivers_of_case++;
   options.has_real_peers = true;
+  options.keeps_send_order = true;
   return all.emplace_back(options);
 }
 
