@@ -90,8 +90,7 @@ std::string expected_of(const row& of, int os_error) {
     if (std::find(errors.begin(), errors.end(), os_error) != errors.end()) expected = outcome;
   }
   const auto place = expected.find('%');
-  return place == std::string::npos ? expected
-                                    : expected.replace(place, 1, errno_name(os_error));
+  return place == std::string::npos ? expected : expected.replace(place, 1, errno_name(os_error));
 }
 
 void check_row(const row& of) {
@@ -124,7 +123,8 @@ void check_row(const row& of) {
 std::string how_it_ended(const peer_stream& peer) {
   CHECK(peer.closed_count == 1);
   std::string text = std::string{"ends: "} + io::to_string(peer.reason);
-  if (peer.reason == io::close_reason::failed) text += " (" + errno_name(peer.stream.os_error()) + ")";
+  if (peer.reason == io::close_reason::failed)
+    text += " (" + errno_name(peer.stream.os_error()) + ")";
   return text;
 }
 
@@ -538,7 +538,7 @@ std::vector<row> rows() {
        .nth = 1,
        .live = live_by_receiving_datagrams,
        .otherwise = "goes on",
-       .errors = {},
+       .errors = {{"ends: %", {EBADF, EINVAL}}},
        .cut_short = not_asked,
        .no_buffer = "goes on",
        .lost_more = "goes on",
@@ -550,7 +550,9 @@ std::vector<row> rows() {
        .nth = 1,
        .live = live_by_sending_datagrams,
        .otherwise = "loses it, told, goes on",
-       .errors = {},
+       .errors = {{"goes on",
+                   {EINTR, EAGAIN, EACCES, EMSGSIZE, ENETUNREACH, ECONNREFUSED, EHOSTUNREACH}},
+                  {"loses it, ends: %", {EBADF}}},
        .cut_short = not_asked,
        .no_buffer = not_asked,
        .lost_more = not_asked,

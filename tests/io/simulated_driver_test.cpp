@@ -44,7 +44,8 @@ run_report echo_run(const io::simulation_options& options, unsigned pair_count,
     texts.push_back(random_text(random, 1 + random.next_below(60'000)));
     for (std::string_view rest = texts.back(); !rest.empty();) {
       const auto size = std::min<std::size_t>(rest.size(), 1 + random.next_below(9'000));
-      static_cast<void>(clients.back().stream.write(bytes::copy_of(std::string{rest.substr(0, size)})));
+      static_cast<void>(
+          clients.back().stream.write(bytes::copy_of(std::string{rest.substr(0, size)})));
       rest.remove_prefix(size);
     }
     clients.back().stream.shutdown_write();
@@ -89,7 +90,8 @@ TEST_CASE("simulation: equal seeds give equal runs, and others differ", "[simula
   CHECK(hashes.size() == 20);
 }
 
-TEST_CASE("simulation: streams are byte-exact under any order, cuts, full rings and lost F_MORE", "[simulation]") {
+TEST_CASE("simulation: streams are byte-exact under any order, cuts, full rings and lost F_MORE",
+          "[simulation]") {
   const auto seed = fresh_seed();
   for (unsigned round = 0; round < 60; ++round) {
     CAPTURE(seed, round);
@@ -108,7 +110,8 @@ TEST_CASE("simulation: streams are byte-exact under any order, cuts, full rings 
   }
 }
 
-TEST_CASE("simulation: whatever fails, each stream ends once and every buffer comes home", "[simulation]") {
+TEST_CASE("simulation: whatever fails, each stream ends once and every buffer comes home",
+          "[simulation]") {
   const auto seed = fresh_seed();
   for (unsigned round = 0; round < 100; ++round) {
     CAPTURE(seed, round);
@@ -138,7 +141,8 @@ TEST_CASE("simulation: hours pass in no time when nothing can happen", "[simulat
   CHECK(base::now_ns() < begin_ns + 3'600'000'000'000);  // the system's time is back
 }
 
-TEST_CASE("simulation: a planned error comes at its place and nothing is carried out", "[simulation]") {
+TEST_CASE("simulation: a planned error comes at its place and nothing is carried out",
+          "[simulation]") {
   for (const std::uint64_t nth : {1, 2, 3}) {
     simulated_loop on{exact_simulation(nth)};
     on.plan.inject({op_site::stream_send, fault_kind::error, ENETDOWN, nth});
@@ -157,7 +161,8 @@ TEST_CASE("simulation: a planned error comes at its place and nothing is carried
   }
 }
 
-TEST_CASE("simulation: requests wait to be taken and completions to be handed out", "[simulation]") {
+TEST_CASE("simulation: requests wait to be taken and completions to be handed out",
+          "[simulation]") {
   io::simulation_options options = exact_simulation();
   options.submit_count_max = 2;
   options.finish_count_max = 1;
@@ -198,7 +203,8 @@ TEST_CASE("simulation: a cancelled request may succeed all the same, once", "[si
   CHECK(late.results.back() == -ECANCELED);
 }
 
-TEST_CASE("simulation: the plan cuts, withholds buffers and ends multishot requests", "[simulation]") {
+TEST_CASE("simulation: the plan cuts, withholds buffers and ends multishot requests",
+          "[simulation]") {
   simulated_loop on{exact_simulation()};
   on.plan.inject({op_site::stream_receive, fault_kind::cut_short, 0, 1});
   on.plan.inject({op_site::stream_receive, fault_kind::no_buffer, 0, 2});

@@ -39,9 +39,9 @@ TEST_CASE("an IPv4 peer of an IPv6 socket counts as IPv4") {
 }
 
 TEST_CASE("what is no address block is refused") {
-  for (const char* bad : {"", "*", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "10/8",
-                          "10.0.0.0/-1", "10.0.0.0/8 ", "::/129", "[::1]", "unix:/x", "host",
-                          "10.0.0.0/8/8", "2001:db8::1/32"}) {
+  for (const char* bad :
+       {"", "*", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "10/8", "10.0.0.0/-1",
+        "10.0.0.0/8 ", "::/129", "[::1]", "unix:/x", "host", "10.0.0.0/8/8", "2001:db8::1/32"}) {
     CAPTURE(bad);
     CHECK_FALSE(address_block::parse(bad));
   }
