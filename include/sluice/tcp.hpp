@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <sluice/meta.hpp>
 #include <sluice/tcp_messages.hpp>
@@ -37,6 +38,10 @@ struct server_options {
   /// itself is none). A name is looked up when a connection is to be handed over and whoever had it
   /// before has ended; while nobody has it, it is passed over.
   worker_list workers{};
+  /// Peers that speak for others: "10.0.0.0/8", "2001:db8::/32", "192.0.2.1", "unix". Each of their
+  /// connections begins with a PROXY header, version 1 or 2; without one it is closed, unseen by
+  /// any worker. It may take handshake_time_max, or 5 s. Of other peers such a header is data.
+  std::vector<std::string> proxy_from{};
   std::uint32_t connections_max = 0;  ///< accepting pauses at this many; 0 = no limit of ours
   /// Accepting pauses so that no more are accepted a second, on average; 0 = no limit. With it or
   /// connections_max connections are accepted one by one, and those that have to wait do so
@@ -62,6 +67,8 @@ class server : public meta_base {
 
   explicit server(server_options asked);
   ~server();
+
+  void on_inspect(inspect_items& items) const;
 
   struct implementation;  ///< src/net/tcp_server.hpp
   [[nodiscard]] implementation& inner() noexcept { return *inner_; }

@@ -42,6 +42,20 @@ struct reconnect_options {
 /// Finds the addresses (literals) of a host name, in the order in which they are to be tried.
 using resolve_function = std::function<result<std::vector<std::string>>(const std::string& host)>;
 
+enum class proxy_version : std::uint8_t { none, one, two };
+
+/// A PROXY header to be sent first.
+struct proxy_options {
+  proxy_version version = proxy_version::none;
+  /// For whom this speaks: an address and its port; and where that one had connected to. Empty: the
+  /// client's own two ends.
+  std::string source{};
+  std::uint16_t source_port = 0;
+  std::string destination{};
+  std::uint16_t destination_port = 0;
+  bool has_checksum = false;  ///< of version two: with its CRC32C
+};
+
 struct client_options {
   /// An IPv4 or IPv6 address, a host name, or "unix:/path". A name is looked up by getaddrinfo on a
   /// thread of its own, for each attempt.
@@ -54,6 +68,7 @@ struct client_options {
   reconnect_options reconnect{};
   /// Default: the process that spawned the client (the node itself is none).
   worker_name worker{};
+  proxy_options proxy{};
   connection_options connection{};
   resolve_function resolve{};  ///< instead of getaddrinfo, on that thread of its own
   meta_options meta{};
@@ -72,6 +87,7 @@ class client : public meta_base {
   void on(data&& message);
   void on(const close&);
   void on(const shutdown_write&);
+  void on_inspect(inspect_items& items) const;
 
   struct implementation;  ///< src/net/tcp_client.hpp
   [[nodiscard]] implementation& inner() noexcept { return *inner_; }

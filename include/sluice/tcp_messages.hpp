@@ -36,13 +36,16 @@ struct connected {
   alias id;
   std::string peer;   ///< "192.0.2.1:4711", "[2001:db8::1]:4711" or a unix path
   std::string local;  ///< the same of this side
+  /// Of a proxy that has said (by a PROXY header) for whom it speaks: its own address. Peer and
+  /// local are what it said.
+  std::string via{};
 };
 
 /// Bytes, in order. From a connection: what was read; the slice lies in the ring's own buffer: pass
 /// it on or let go of it soon, and copy what is to be kept for long (bytes::copy_of), because what
 /// a connection's slices hold counts against its read_bytes_max. To a connection: what is to be
-/// written. `id` names the connection in both directions; the receiver of a send is the alias sent
-/// to.
+/// written. With a framing each is one frame, which may be empty. `id` names the connection in both
+/// directions; the receiver of a send is the alias sent to.
 struct data {
   alias id;
   sluice::bytes bytes;
@@ -88,12 +91,13 @@ struct connect_failed {
   bool will_retry = false;
 };
 
-/// Bytes that were sent to a connection are not written (write_policy drop), or were sent to a
-/// client and no room is left to keep them until it has a connection. Told at the first such
-/// message; the sum follows in writable (of a client: in none), and in disconnected.
+/// Bytes that were sent to a connection are not written. Under write_policy drop, and by a client
+/// without a connection and room to keep more, told for the first such message; the sum follows in
+/// writable and disconnected. For each message of which no frame can be made: why says so.
 struct dropped {
   alias id;
   std::uint64_t bytes = 0;  ///< of that message
+  sluice::error why{};
 };
 
 /// To a connection: write what is queued before this message, then close. To a client: the same,

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <sluice/framing.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/pid.hpp>
 
@@ -39,13 +40,18 @@ struct connection_options {
   std::uint32_t write_bytes_high = 256 * 1024;
   std::uint32_t write_bytes_low = 64 * 1024;
   write_policy policy = write_policy::pause_reading;
-  /// Bytes read and not yet let go by their holders, before this socket is read no further.
+  /// Bytes read and not yet let go by their holders, before this socket is read no further. What
+  /// the kernel has delivered by then still comes: at most 32 of a ring's buffers.
   std::uint32_t read_bytes_max = 256 * 1024;
   /// Closing waits this long for queued bytes to be sent, draining as long for the worker.
   std::chrono::milliseconds flush_time_max{5000};
   /// Whatever the policy: a queue that would grow beyond this ends the connection (write_overflow).
   /// Each message counts 128 bytes more than it has; a single one may be larger.
   std::uint32_t write_bytes_max = 16 * 1024 * 1024;
+  /// How the bytes are cut into messages; default: as they come. What is malformed, or cut off by
+  /// the end of the input, ends the connection once its worker has handled, and answered, the
+  /// frames before it. A frame under way counts against nothing but its own frame_bytes_max.
+  sluice::framing framing{};
   /// Messages to the connection that wait to be handled, before a send answers full; 0 = no limit.
   std::uint32_t mailbox_max = 0;
 

@@ -26,6 +26,9 @@ constexpr std::uintptr_t returns_closed = 2;
 // Shown at first. Beyond what a turn takes, each buffer more only makes the circle longer.
 constexpr std::uint32_t window_first = 64;
 
+// B5: of the buffers that may be lent, what one account may have when all are free.
+constexpr std::uint32_t shares_at_most = 24;
+
 // More than there can ever be blocks out: keeps outstanding_ above zero until retire().
 constexpr std::int64_t outstanding_bias = std::int64_t{1} << 40;
 
@@ -84,6 +87,7 @@ receive_buffers::receive_buffers(std::uint32_t count, std::uint32_t buffer_bytes
     : count_(count),
       buffer_bytes_(buffer_bytes),
       reserve_count_(std::max(1U, count / 4)),
+      share_divisor_(std::max(1U, (count - reserve_count_) / shares_at_most)),
       waker_(waker),
       window_(std::min(count, window_first)),
       is_free_((count + 63) / 64),
@@ -202,7 +206,7 @@ bytes receive_buffers::lend(receive_account& account, std::uint32_t index, std::
                 "the kernel filled more than a buffer");
   const bool may_lend = size >= account.limits_.lent_bytes_min &&
                         account.lent_count_ < account.limits_.lent_count_max &&
-                        free_count_ >= reserve_count_;
+                        free_count_ >= reserve_count_ && account.lent_count_ < share();
   block* taken = nullptr;
   const std::byte* data = address_of(index) + offset;
   if (may_lend) {

@@ -16,6 +16,9 @@
 //   B3  The return stack's word: null, wanted, closed, or the newest returned block. Who pushes
 //       onto `wanted` clears it, and it alone wakes the owner. Closed blocks count down to the end.
 //   B4  The memory lives until the driver has let go and the last slice is gone.
+//   B5  The fewer buffers are free, the fewer an account is lent: those who keep what they got make
+//       room for those who give back, who are still lent theirs when keepers get copies. So slow
+//       consumers together hold at most three quarters of the buffers and their accounts' limits.
 // Memory: count × bytes (mapped), 64 bytes a buffer for its owner block, one account a stream.
 #pragma once
 
@@ -162,6 +165,9 @@ class receive_buffers {
   void show_to_kernel() noexcept;
   void resume_waiters() noexcept;
   void free_if_done(receive_account& account) noexcept;
+  [[nodiscard]] std::uint32_t share() const noexcept {
+    return (free_count_ - reserve_count_) / share_divisor_ + 1;
+  }
   [[nodiscard]] std::byte* address_of(std::uint32_t index) const noexcept {
     return memory_ + std::size_t{index} * buffer_bytes_;
   }
@@ -170,6 +176,7 @@ class receive_buffers {
   const std::uint32_t count_;
   const std::uint32_t buffer_bytes_;
   const std::uint32_t reserve_count_;  // free buffers below which bytes are copied out
+  const std::uint32_t share_divisor_;  // B5
   sched::driver& waker_;
   ::io_uring* ring_ = nullptr;
   ::io_uring_buf_ring* buffer_ring_ = nullptr;

@@ -59,13 +59,31 @@ void stream::open(base::unique_fd socket, const stream_options& options) {
 }
 
 write_outcome stream::write(bytes data) {
+  const write_outcome refused = refuse_write();
+  if (refused != write_outcome::accepted || data.empty()) return refused;
+  queue_.push(std::move(data));
+  return on_queued();
+}
+
+write_outcome stream::write(std::span<bytes> parts) {
+  const write_outcome refused = refuse_write();
+  if (refused != write_outcome::accepted) return refused;
+  for (bytes& part : parts) {
+    if (!part.empty()) queue_.push(std::move(part));
+  }
+  return on_queued();
+}
+
+write_outcome stream::refuse_write() noexcept {
   if (state_ != state::open || shutdown_wanted_) return write_outcome::closed;
-  if (data.empty()) return write_outcome::accepted;
   if (options_.policy == write_policy::drop && queue_.total_bytes() >= options_.write_bytes_high) {
     above_high_ = true;
     return write_outcome::dropped;
   }
-  queue_.push(std::move(data));
+  return write_outcome::accepted;
+}
+
+write_outcome stream::on_queued() noexcept {
   request_flush();
   if (queue_.total_bytes() <= options_.write_bytes_high) return write_outcome::accepted;
   above_high_ = true;
@@ -170,11 +188,21 @@ void stream::take_bytes(completion what) noexcept {
   }
   if (clock_.is_on()) clock_.on_heard(driver_.turn_time_ns());  // S6
   bytes data = buffers.lend(*account_, what.buffer_index(), size);
-  if (account_->is_exhausted()) {
-    holds_ |= held_by_credit;
-    buffers.wait_for_credit(*account_);
-  }
+  hold_if_exhausted();
   handler_.on_bytes(std::move(data));
+}
+
+void stream::hold_if_exhausted() noexcept {
+  if (!account_->is_exhausted()) return;
+  holds_ |= held_by_credit;
+  driver_.buffers().wait_for_credit(*account_);
+}
+
+bytes stream::charge(bytes held) {
+  if (account_ == nullptr) return held;
+  bytes charged = driver_.buffers().charge(*account_, std::move(held));
+  hold_if_exhausted();
+  return charged;
 }
 
 void stream::on_end_of_input() noexcept {

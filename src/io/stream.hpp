@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include <sluice/bytes.hpp>
 #include <sluice/result.hpp>
@@ -66,6 +67,11 @@ class stream final : private timeout::listener, private credit_listener {
   void open(base::unique_fd socket, const stream_options& options = {});
 
   write_outcome write(bytes data);
+  /// The parts in a row, or none of them; empty ones are left out.
+  write_outcome write(std::span<bytes> parts);
+  /// The same bytes, charged to this stream until they are let go of: for what was received and is
+  /// no slice of what on_bytes gave.
+  [[nodiscard]] bytes charge(bytes held);
   void pause_read() noexcept;
   void resume_read() noexcept;
   /// Half-closes once everything queued is sent. Further writes answer `closed`.
@@ -99,6 +105,9 @@ class stream final : private timeout::listener, private credit_listener {
   };
   struct gathered;
 
+  [[nodiscard]] write_outcome refuse_write() noexcept;
+  [[nodiscard]] write_outcome on_queued() noexcept;
+  void hold_if_exhausted() noexcept;
   [[nodiscard]] bool wants_to_read() const noexcept;
   void update_reading() noexcept;
   void arm_receive();

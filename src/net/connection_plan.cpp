@@ -1,5 +1,7 @@
 #include "net/connection_plan.hpp"
 
+#include <variant>
+
 namespace sluice::inline v0::net {
 
 namespace {
@@ -91,11 +93,14 @@ result<void> check(const tcp::connection_options& asked) noexcept {
   if (asked.write_bytes_max < asked.write_bytes_high) return bad("tcp: write_bytes_max");
   if (asked.receive_buffer_bytes > INT32_MAX / 2) return bad("tcp: receive_buffer_bytes");
   if (asked.send_buffer_bytes > INT32_MAX / 2) return bad("tcp: send_buffer_bytes");
+  if (auto checked = sluice::check(asked.framing); !checked) return checked;
   if (auto checked = check_keepalive(asked.keepalive); !checked) return checked;
   return check_times(asked);
 }
 
 connection_plan::connection_plan(const tcp::connection_options& from)
-    : asked(from), stream(stream_options_of(from)) {}
+    : asked(from),
+      stream(stream_options_of(from)),
+      has_frames(!std::holds_alternative<frames::none>(from.framing.by)) {}
 
 }  // namespace sluice::inline v0::net

@@ -18,6 +18,7 @@ struct connection_plan {
 
   tcp::connection_options asked;
   io::stream_options stream;
+  bool has_frames;
 };
 
 }  // namespace sluice::inline v0::net

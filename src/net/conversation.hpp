@@ -16,16 +16,22 @@
 //   C2  A send to the worker that is refused ends the connection: bytes do not vanish silently.
 //   C3  Draining: what was read before is answered before the close, because draining takes its
 //       turn in the worker's mailbox; what is read after is thrown away.
-//   C4  A worker that has ended is told nothing.
+//   C4  A worker that has ended is told nothing, and nor is one that was not told connected: while
+//       a PROXY header is due.
+//   C5  Malformed input is an order to drain: what came before it is answered (C3).
+//   C6  Whatever a frame lies in is charged to the stream: a slice of what was read is, a frame
+//       that was gathered is made so, and an empty one holds on to what it came in.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include <sluice/inspection.hpp>
 #include <sluice/pid.hpp>
 
 #include "base/unique_fd.hpp"
+#include "io/socket_address.hpp"
 #include "io/stream.hpp"
 #include "io/timeout.hpp"
 #include "net/connection_plan.hpp"
@@ -60,13 +66,22 @@ class conversation final : private io::stream_handler, private io::timeout::list
 
   conversation(core::meta_state& meta, owner& told, pid worker,
                std::shared_ptr<const connection_plan> plan);
+  ~conversation();
 
+  struct opening {
+    base::unique_fd socket;
+    io::socket_address peer;
+    bool expects_proxy = false;  ///< the peer says first for whom it speaks
+    bytes first{};               ///< written before anything else, as it is
+  };
   /// Takes a connected socket, tells the worker and begins to read.
-  void begin(base::unique_fd socket, std::string peer);
+  void begin(opening how);
 
   // Of the owner's mail.
   void write(bytes data) {
     const std::size_t size = data.size();
+    if (frames_ != nullptr) [[unlikely]]
+      return write_frame(std::move(data));
     if (stream_.write(std::move(data)) == io::write_outcome::dropped) [[unlikely]]
       on_dropped(size);
   }
@@ -80,13 +95,16 @@ class conversation final : private io::stream_handler, private io::timeout::list
   /// Ends at once, by a reset.
   void abort() noexcept { stream_.abort(); }
 
-  [[nodiscard]] bool has_worker() const noexcept { return !worker_has_ended_; }
+  /// For on_inspect of the owner.
+  void describe(inspect_items& items) const;
 
  private:
   /// What becomes of bytes that come.
   enum class intake : std::uint8_t {
     plain,    ///< one tcp::data each
     first,    ///< the same, and they end the handshake
+    frames,   ///< one tcp::data a frame
+    header,   ///< of a proxy, then one of the others
     nothing,  ///< C3
   };
 
@@ -99,7 +117,17 @@ class conversation final : private io::stream_handler, private io::timeout::list
 
   template <class M>
   void tell(M message) noexcept;
+  struct framing_state;
+  struct proxy_state;
+
+  void tell_connected(const io::socket_address& peer, const io::socket_address& local,
+                      std::string via);
+  [[nodiscard]] intake intake_of_plan() const noexcept;
   void take_specially(bytes data) noexcept;
+  void take_header(bytes data) noexcept;
+  void take_frames(bytes data) noexcept;
+  void on_malformed() noexcept;
+  void write_frame(bytes data);
   void on_dropped(std::size_t size) noexcept;
   void on_refused(send_outcome why) noexcept;
   [[nodiscard]] base::nanoseconds_t flush_deadline() const noexcept;
@@ -108,12 +136,16 @@ class conversation final : private io::stream_handler, private io::timeout::list
   pid worker_;
   alias id_;
   intake intake_ = intake::plain;
+  bool has_told_connected_ = false;
   bool is_draining_ = false;
   bool worker_has_ended_ = false;
   teller teller_;
   io::stream stream_;
   io::timeout drain_over_;
   std::shared_ptr<const connection_plan> plan_;
+  std::unique_ptr<framing_state> frames_;
+  std::unique_ptr<proxy_state> proxy_;
+  io::close_reason orderly_reason_ = io::close_reason::closed_here;
   std::uint64_t bytes_dropped_ = 0;
   std::uint64_t bytes_dropped_told_ = 0;
 };

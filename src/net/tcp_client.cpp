@@ -8,6 +8,7 @@
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "base/clock.hpp"
+#include "net/proxy_header.hpp"
 #include "net/worker_finder.hpp"
 
 namespace sluice::inline v0::net {
@@ -41,6 +42,7 @@ client::~client() = default;
 void client::on(data&& message) { inner_->write(std::move(message.bytes)); }
 void client::on(const tcp::close&) { inner_->close(); }
 void client::on(const tcp::shutdown_write&) { inner_->shutdown_write(); }
+void client::on_inspect(inspect_items& items) const { inner_->describe(items); }
 
 // ---- in the spawner's thread ----
 
@@ -71,6 +73,19 @@ result<void> client::implementation::init(client& self) {
   } else if (options_.source_port != 0) {
     return bad("tcp::client: source_port");
   }
+  return parse_proxy();
+}
+
+result<void> client::implementation::parse_proxy() {
+  const proxy_options& asked = options_.proxy;
+  if (asked.source.empty() && asked.destination.empty()) return {};
+  auto source = io::socket_address::parse(asked.source, asked.source_port);
+  if (asked.source.empty() || !source) return bad("tcp::client: proxy.source");
+  auto destination = io::socket_address::parse(asked.destination, asked.destination_port);
+  const bool is_pair = destination && destination.value().family() == source.value().family();
+  if (asked.destination.empty() || !is_pair) return bad("tcp::client: proxy.destination");
+  proxy_source_ = source.value();
+  proxy_destination_ = destination.value();
   return {};
 }
 
@@ -206,15 +221,28 @@ void client::implementation::on_established(base::unique_fd socket) {
   phase_ = phase::connected;
   attempt_ = 0;
   backoff_ms_ = 0;
-  std::string peer = addresses_[next_address_ - 1].to_string();
   talk_.emplace(*state_, static_cast<net::conversation::owner&>(*this), worker_, plan_);
-  talk_->begin(std::move(socket), std::move(peer));
+  bytes header = proxy_header_for(socket.get());
+  talk_->begin({std::move(socket), addresses_[next_address_ - 1], false, std::move(header)});
   for (bytes& each : kept_) talk_->write(std::move(each));
   kept_.clear();
   kept_charge_ = 0;
   told_dropped_ = false;
   if (shutdown_wanted_) talk_->shutdown_write();
   if (close_wanted_) talk_->close_after_flush();
+}
+
+bytes client::implementation::proxy_header_for(int fd) const {
+  if (options_.proxy.version == proxy_version::none) return {};
+  const bool is_text = options_.proxy.version == proxy_version::one;
+  net::proxy_header said;
+  said.version = is_text ? net::proxy_version::one : net::proxy_version::two;
+  said.transport = net::proxy_transport::stream;
+  const bool is_own = proxy_source_.family() == AF_UNSPEC;
+  said.source = is_own ? io::socket_address::local_of(fd) : proxy_source_;
+  said.destination = is_own ? io::socket_address::peer_of(fd) : proxy_destination_;
+  return net::write_proxy_header(
+      said, options_.proxy.has_checksum ? net::proxy_checksum::crc32c : net::proxy_checksum::none);
 }
 
 void client::implementation::on_conversation_ending() noexcept {
@@ -240,7 +268,9 @@ void client::implementation::keep(bytes data) {
   const std::size_t charge = data.size() + slice_charge;
   if (!kept_.empty() && kept_charge_ + charge > options_.connection.write_bytes_high) {  // K3
     if (std::exchange(told_dropped_, true)) return;
-    teller_->tell_surely(worker_, dropped{teller_->id(), data.size()});
+    teller_->tell_surely(
+        worker_,
+        dropped{teller_->id(), data.size(), {error_code::limit_reached, 0, "write_bytes_high"}});
     return;
   }
   kept_charge_ += charge;
@@ -263,6 +293,17 @@ void client::implementation::close() {
 // Of this connection, unless it has gone since: then the answer comes before the loss is known.
 void client::implementation::on_turn_to_close() noexcept {
   if (phase_ == phase::connected && !answers_are_old_) talk_->close_after_flush();
+}
+
+void client::implementation::describe(inspect_items& items) const {
+  constexpr const char* names[] = {"resolving", "connecting", "connected",
+                                   "waiting",   "ending",     "over"};
+  items.add("phase", names[static_cast<unsigned>(phase_)]);
+  items.add("host", options_.host);
+  items.add("port", options_.port);
+  items.add("attempt", attempt_);
+  items.add("kept_messages", kept_.size());
+  if (talk_) talk_->describe(items);
 }
 
 // ---- the end ----
@@ -367,7 +408,8 @@ constexpr client_handlers handlers;
 
 constinit const core::meta_behaviour behaviour_of<tcp::client>::value{
     {core::type_name<tcp::client>(), sizeof(tcp::client), alignof(tcp::client), handlers.entries,
-     client_handlers::mask, nullptr, &core::destroy_object<tcp::client>, &init_client, nullptr},
+     client_handlers::mask, nullptr, &core::destroy_object<tcp::client>, &init_client, nullptr,
+     core::inspect_of<tcp::client>()},
     core::meta_flow::io,
     nullptr,
     &begin_client,

@@ -65,11 +65,14 @@ struct client::implementation final : private net::conversation::owner,
   void on_resolved(net::resolved&& answer);
   void on_loss_known() noexcept { answers_are_old_ = false; }
   void on_turn_to_close() noexcept;
+  void describe(inspect_items& items) const;
 
  private:
   enum class phase : std::uint8_t { resolving, connecting, connected, waiting, ending, over };
 
   [[nodiscard]] result<void> check_options() const;
+  [[nodiscard]] result<void> parse_proxy();
+  [[nodiscard]] bytes proxy_header_for(int fd) const;
   void on_conversation_ending() noexcept override;
   void on_conversation_over(io::close_reason why) noexcept override;
   void on_connect_done(result<base::unique_fd> outcome) noexcept override;
@@ -91,6 +94,8 @@ struct client::implementation final : private net::conversation::owner,
   client_options options_;
   std::optional<io::socket_address> literal_;  // of host
   io::socket_address source_;
+  io::socket_address proxy_source_;  // both or none
+  io::socket_address proxy_destination_;
   pid parent_;
   std::shared_ptr<const net::connection_plan> plan_;
 

@@ -11,7 +11,11 @@ namespace sluice::inline v0::net {
 void tcp_connection::begin(core::meta_state& state) {
   state_ = &state;
   talk_.emplace(state, static_cast<conversation::owner&>(*this), order_.worker, order_.plan);
-  talk_->begin(std::move(order_.socket), std::move(order_.peer));
+  talk_->begin({std::move(order_.socket), order_.peer, order_.expects_proxy, {}});
+}
+
+void tcp_connection::on_inspect(inspect_items& items) const {
+  if (talk_) talk_->describe(items);
 }
 
 bool tcp_connection::drain(const exit_reason& reason) {

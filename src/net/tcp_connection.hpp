@@ -8,12 +8,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include <sluice/meta.hpp>
 #include <sluice/tcp.hpp>
 
 #include "base/unique_fd.hpp"
+#include "io/socket_address.hpp"
 #include "net/conversation.hpp"
 
 namespace sluice::inline v0::net {
@@ -26,7 +26,8 @@ struct connection_ended {
 /// What the server gives a connection.
 struct connection_order {
   base::unique_fd socket;
-  std::string peer;
+  io::socket_address peer;
+  bool expects_proxy = false;
   pid worker;
   alias server;
   std::uint32_t place = 0;
@@ -43,6 +44,8 @@ class tcp_connection final : public meta_base, private conversation::owner {
   void on(const tcp::close&) { talk_->close_after_flush(); }
   void on(const turn_to_close&) { talk_->close_after_flush(); }
   void on(const tcp::shutdown_write&) { talk_->shutdown_write(); }
+
+  void on_inspect(inspect_items& items) const;
 
   // The start flow, see core::meta_behaviour.
   void begin(core::meta_state& state);

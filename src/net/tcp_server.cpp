@@ -26,6 +26,8 @@ error bad(const char* place) noexcept { return {error_code::bad_argument, 0, pla
 server::server(server_options asked) : inner_(std::make_unique<implementation>(std::move(asked))) {}
 server::~server() = default;
 
+void server::on_inspect(inspect_items& items) const { inner_->describe(items); }
+
 // ---- in the spawner's thread ----
 
 result<void> server::implementation::open(server& self) {
@@ -58,8 +60,13 @@ result<base::unique_fd> server::implementation::listen() {
   return io::listen_on(where.value(), options);
 }
 
-result<void> server::implementation::check_options() const {
+result<void> server::implementation::check_options() {
   if (options_.backlog < 1) return bad("tcp::server: backlog");
+  for (const std::string& text : options_.proxy_from) {
+    auto block = net::address_block::parse(text);
+    if (!block) return bad("tcp::server: proxy_from");
+    proxies_.push_back(block.value());
+  }
   return net::check(options_.connection);
 }
 
@@ -141,6 +148,13 @@ void server::implementation::release(enum hold why) noexcept {
 
 void server::implementation::on_timeout() noexcept { release(held_by_rate); }
 
+bool server::implementation::expects_proxy(const io::socket_address& peer) const noexcept {
+  // One that has gone before its address was asked for may have been anybody.
+  if (peer.family() == AF_UNSPEC) return !proxies_.empty();
+  const auto contains = [&peer](const net::address_block& each) { return each.contains(peer); };
+  return std::any_of(proxies_.begin(), proxies_.end(), contains);
+}
+
 void server::implementation::adopt(base::unique_fd socket, const io::socket_address& peer) {
   const auto worker = next_worker();
   if (!worker) return;  // Nobody is left to serve it: closed.
@@ -154,8 +168,7 @@ void server::implementation::adopt(base::unique_fd socket, const io::socket_addr
       [this, who](const core::meta_order& filled) {
         return core::spawn_meta(*by_, filled, *by_->node.slots.find(who.slot), who.generation);
       },
-      net::connection_order{std::move(socket), peer.unmapped().to_string(), who, id_, place,
-                            plan_});
+      net::connection_order{std::move(socket), peer, expects_proxy(peer), who, id_, place, plan_});
   if (!made) return give_place(place);  // The worker ended this moment, or the node stops.
   places_[place].connection = made.value();
 }
@@ -200,6 +213,15 @@ void server::implementation::on_connection_ended(std::uint32_t place) {
   if (is_closing_) return;
   listener_->on_descriptor_freed();
   if (!is_full()) release(held_by_limit);
+}
+
+void server::implementation::describe(inspect_items& items) const {
+  items.add("local", bound_.to_string());
+  items.add("connections", connection_count_);
+  items.add("accepted", accepted_count_);
+  items.add("shed", listener_ ? listener_->shed_count() : 0);
+  items.add("is_held_by_limit", (holds_ & held_by_limit) != 0);
+  items.add("is_held_by_rate", (holds_ & held_by_rate) != 0);
 }
 
 void server::implementation::on_accept_error(const error& why) noexcept {
@@ -255,7 +277,8 @@ constexpr server_handlers handlers;
 
 constinit const core::meta_behaviour behaviour_of<tcp::server>::value{
     {core::type_name<tcp::server>(), sizeof(tcp::server), alignof(tcp::server), handlers.entries,
-     server_handlers::mask, nullptr, &core::destroy_object<tcp::server>, &open_server, nullptr},
+     server_handlers::mask, nullptr, &core::destroy_object<tcp::server>, &open_server, nullptr,
+     core::inspect_of<tcp::server>()},
     core::meta_flow::io,
     nullptr,
     &begin_server,

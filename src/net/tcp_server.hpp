@@ -28,6 +28,7 @@
 #include "io/listener.hpp"
 #include "io/socket_address.hpp"
 #include "io/timeout.hpp"
+#include "net/address_block.hpp"
 #include "net/connection_plan.hpp"
 #include "net/rate_limit.hpp"
 
@@ -42,6 +43,7 @@ struct server::implementation final : private io::listener_handler, private io::
   void begin(server& self, core::meta_state& state);
   void stop(const exit_reason& reason);
   void on_connection_ended(std::uint32_t place);
+  void describe(inspect_items& items) const;
 
  private:
   enum hold : std::uint8_t {  // what holds accepting, one bit each
@@ -59,7 +61,8 @@ struct server::implementation final : private io::listener_handler, private io::
   void on_listener_closed() noexcept override;
   void on_timeout() noexcept override;
 
-  [[nodiscard]] result<void> check_options() const;
+  [[nodiscard]] result<void> check_options();
+  [[nodiscard]] bool expects_proxy(const io::socket_address& peer) const noexcept;
   [[nodiscard]] result<void> check_workers(core::execution& by, const core::meta_state& state);
   [[nodiscard]] result<base::unique_fd> listen();
   [[nodiscard]] bool is_full() const noexcept {
@@ -77,6 +80,7 @@ struct server::implementation final : private io::listener_handler, private io::
   std::shared_ptr<const net::connection_plan> plan_;  // of all its connections
   base::unique_fd listening_;                         // from open() to begin()
   io::socket_address bound_;
+  std::vector<net::address_block> proxies_;
   io::file_identity path_;  // of a unix path that is ours
   alias id_;
   core::execution* by_ = nullptr;

@@ -155,6 +155,48 @@ TEST_CASE("a stream out of credit goes on when another thread lets go, by one wa
   CHECK(ring.driver->buffers().free_count() == 4);
 }
 
+TEST_CASE("those who keep their slices leave buffers to those who give them back") {
+  loop ring{{.common = {.buffer_count = 64, .buffer_bytes = 1024}}};
+  auto& buffers = ring.driver->buffers();
+  constexpr unsigned keeper_count = 30;
+  std::vector<bytes> hoard;
+  std::vector<std::unique_ptr<peer_stream>> keepers;
+  std::vector<socket_ends> ends;
+  for (unsigned index = 0; index < keeper_count; ++index) {
+    ends.push_back(make_socketpair());
+    keepers.push_back(std::make_unique<peer_stream>(*ring.driver));
+    keepers.back()->react = [&](bytes data) { hoard.push_back(std::move(data)); };
+    keepers.back()->stream.open(std::move(ends.back().ours));
+  }
+  for (unsigned round = 1; round <= 8; ++round) {
+    for (auto& each : ends) REQUIRE(send_all(each.theirs.get(), "kept"));
+    REQUIRE(ring.run_until([&] { return hoard.size() == round * keeper_count; }));
+  }
+  CHECK(buffers.free_count() >= buffers.count() / 4);
+  // One who lets go is lent a buffer still, not given a copy.
+  auto fresh_ends = make_socketpair();
+  peer_stream fresh{*ring.driver};
+  fresh.echo();
+  fresh.stream.open(std::move(fresh_ends.ours));
+  const auto copied_before = buffers.copied_count();
+  for (int round = 0; round < 20; ++round) {
+    REQUIRE(send_all(fresh_ends.theirs.get(), "x"));
+    REQUIRE(ring.run_until(
+        [&] { return fresh.stream.bytes_in() == static_cast<std::uint64_t>(round + 1); }));
+  }
+  CHECK(buffers.copied_count() == copied_before);
+  hoard.clear();
+  for (auto& each : keepers) each->stream.abort();
+  fresh.stream.abort();
+  CHECK(ring.run_until([&] {
+    for (auto& each : keepers) {
+      if (!each->is_closed()) return false;
+    }
+    return fresh.is_closed();
+  }));
+  CHECK(buffers.free_count() == buffers.count());
+}
+
 TEST_CASE("a slow consumer stops its own socket and no other") {
   loop ring{{.common = {.buffer_count = 8, .buffer_bytes = 1024}}};
   auto slow_ends = make_tcp_pair();

@@ -496,3 +496,30 @@ TEST_CASE("a worker restarted under its name gets the next connection") {
   there.close();
   on.end();
 }
+
+TEST_CASE("a late answer of the resolver is not taken for that of a later attempt") {
+  net_node on;
+  raw_server there;
+  latch first_answer;
+  std::atomic<int> asked{0};
+  // The first look-up hangs beyond its attempt; the second one's answer is the right one.
+  dialler here{on,
+               {.host = "slow.example",
+                .port = there.port(),
+                .connect_time_max = 60ms,
+                .reconnect = quickly,
+                .resolve = [&](const std::string&) -> result<std::vector<std::string>> {
+                  if (asked++ == 0) {
+                    first_answer.wait();
+                    return std::vector<std::string>{"127.0.0.7"};  // Nobody listens there.
+                  }
+                  first_answer.open();
+                  std::this_thread::sleep_for(20ms);
+                  return std::vector<std::string>{"127.0.0.1"};
+                }}};
+  REQUIRE(here.notes.wait_for(kind::connected, 1));
+  CHECK(here.notes.count(kind::connect_failed) == 1);
+  CHECK(here.first(kind::connect_failed).failure.error.code == error_code::timed_out);
+  there.close();
+  on.end();
+}

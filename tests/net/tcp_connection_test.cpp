@@ -163,6 +163,26 @@ TEST_CASE("a peer may reset at any byte: one disconnected each, and nothing left
   on.end();
 }
 
+TEST_CASE(
+    "hundreds of connections reset at once are told once each, and the next ones are served") {
+  net_node on;
+  service echo{on, {}, 2};
+  constexpr std::size_t count = 500;
+  std::vector<std::unique_ptr<client>> peers;
+  for (std::size_t i = 0; i < count; ++i) {
+    peers.push_back(std::make_unique<client>(echo.port));
+    peers.back()->send("unanswered, perhaps");
+  }
+  REQUIRE(echo.notes.wait_for(kind::connected, count));
+  for (auto& peer : peers) peer->reset();
+  REQUIRE(echo.notes.wait_for(kind::disconnected, count));
+  check_lives(echo.notes);
+  client after{echo.port};
+  after.send("fine");
+  CHECK(after.receive(4) == "fine");
+  on.end();
+}
+
 TEST_CASE("a reset is told as such") {
   net_node on;
   service echo{on};
