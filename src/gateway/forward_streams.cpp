@@ -102,7 +102,7 @@ void forward_worker::end_other_side_of(const pair_side& ended, bool is_in_order)
 void forward_worker::on(const tcp::connect_failed& end) {
   if (end.will_retry) return;
   ++totals_.sides_ended;
-  ++totals_.not_reached;
+  if (end.error.code != error_code::cancelled) ++totals_.not_reached;  // Else the client went.
   if (const auto own = pairs_.take(end.id)) end_other_side_of(*own, false);
 }
 
