@@ -15,6 +15,7 @@ using namespace sluice;
 tcp::connection_options connection_options_of_pairs() {
   tcp::connection_options options;
   options.write_bytes_high = 1u << 30;
+  options.write_bytes_max = options.write_bytes_high;
   options.write_bytes_low = options.read_bytes_max;
   return options;
 }

@@ -79,6 +79,28 @@ TEST_CASE("the driver that is asked for is taken, and the start line says so") {
   }
 }
 
+TEST_CASE("above connections-max the next one waits until another has gone") {
+  tcp_echo gateway{{"--connections-max", "2"}};
+  peer first{gateway.port};
+  peer second{gateway.port};
+  first.send("1");
+  second.send("2");
+  REQUIRE(first.receive(1) == "1");
+  REQUIRE(second.receive(1) == "2");
+  peer third{gateway.port};
+  third.send("3");
+  ::pollfd answer{third.fd(), POLLIN, 0};
+  CHECK(::poll(&answer, 1, 50) == 0);
+  first.shutdown_write();
+  CHECK(first.receive_to_end().empty());
+  CHECK(third.receive(1) == "3");
+  second.shutdown_write();
+  third.shutdown_write();
+  CHECK(second.receive_to_end().empty());
+  CHECK(third.receive_to_end().empty());
+  gateway.end_in_order();
+}
+
 TEST_CASE("a status line comes when asked for by SIGUSR1, and by itself as often as wished") {
   tcp_echo gateway{{"--status-every", "1"}};
   peer client{gateway.port};

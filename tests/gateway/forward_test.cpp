@@ -75,7 +75,8 @@ TEST_CASE("forward: every byte of many sockets goes there and comes back, over h
            {"--io-threads", "0"},
            {"--io-threads", "1"},
            {"--schedulers", "1", "--workers", "5"},
-           {"--ring-buffers", "4", "--ring-buffer-bytes", "512"}}) {
+           {"--ring-buffers", "4", "--ring-buffer-bytes", "512"},
+           {"--driver", "epoll"}}) {
     CAPTURE(layout);
     forwarding gateway{"localhost:" + std::to_string(echo.port), layout};
     constexpr std::size_t count = 20;
