@@ -92,7 +92,7 @@ TEST_CASE("bytes come back exactly with one buffer of 64 bytes") {
             3, 5'000, true);
 }
 
-TEST_CASE("a receive that a full completion ring has ended is armed again") {
+TEST_CASE("a receive that a full completion ring has ended is armed again", "[uring]") {
   loop ring{{.sq_entries = 2, .cq_entries = 2, .common = {.buffer_count = 16, .buffer_bytes = 64}}};
   const auto seed = fresh_seed();
   CAPTURE(seed);
