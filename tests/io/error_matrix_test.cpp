@@ -1,79 +1,36 @@
 // What becomes of every operation when it fails in every way it can: a row a place that starts
 // operations (op_site), a cell a fault, in virtual time. Each cell is asserted; in each the object
-// ends exactly once and nothing is left in flight, lent or open. The table is printed.
+// ends exactly once and nothing is left in flight, lent or open. The table is printed. The places
+// above the io layer are in net/error_matrix_test.cpp.
 //
 // A new place: a function that lives one object's life and says what became of it, and its rows.
-#include <dirent.h>
 #include <fcntl.h>
-#include <string.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <map>
+#include <cstring>
 #include <vector>
 
 #include "io/connector.hpp"
 #include "io/datagram_fixture.hpp"
+#include "io/fault_rows.hpp"
 #include "io/pipe_reader.hpp"
 #include "io/pipe_writer.hpp"
 #include "io/simulated_loop.hpp"
 
 using namespace io_test;
-using io::fault;
-using io::fault_kind;
-using io::op_site;
-using io::request_kind;
-
 namespace {
 
-// ---- what a cell is
-
-/// A life on a driver whose simulation has the cell's faults; what became of it. `is_late`: the
-/// operation is to be cancelled when it could succeed.
-using life = std::string (*)(simulated_loop& on, bool is_late);
-
-struct row {
-  const char* name;
-  op_site site;
-  request_kind kind;
-  bool is_multishot;
-  std::uint64_t nth;
-  life live;
-  std::string otherwise;  ///< what all errors do that are not named below; % is their name
-  std::map<std::string, std::vector<int>> errors;
-  std::string cut_short;
-  std::string no_buffer;
-  std::string lost_more;
-  std::string late;
-  std::vector<fault> before{};  ///< faults that lead to this operation
-};
-
-const std::string not_asked = "(cannot be)";  // of faults that this kind of request does not know
-
-std::size_t descriptor_count() {
-  std::size_t count = 0;
-  DIR* const all = ::opendir("/proc/self/fd");
-  while (::readdir(all) != nullptr) ++count;
-  ::closedir(all);
-  return count;
-}
-
-std::string errno_name(int os_error) {
-  const char* const name = ::strerrorname_np(os_error);
-  return name == nullptr ? std::to_string(os_error) : name;
-}
-
-/// Lives the row's life under one more fault, and checks that nothing is left.
-std::string cell(const row& of, const fault& planned) {
+/// Lives a life in virtual time under the planned faults, and checks that nothing is left.
+template <std::string (*Life)(simulated_loop&, bool)>
+std::string on_a_loop(const std::vector<fault>& planned, bool is_late) {
   const std::size_t descriptors = descriptor_count();
   std::string became;
   {
     simulated_loop on{exact_simulation(), {.buffer_count = 8, .buffer_bytes = 4096}};
-    for (const fault& each : of.before) on.plan.inject(each);
-    on.plan.inject(planned);
-    became = of.live(on, planned.kind == fault_kind::late);
-    CHECK(on.plan.fired_count() == of.before.size() + 1);
+    for (const fault& each : planned) on.plan.inject(each);
+    became = Life(on, is_late);
+    CHECK(on.plan.fired_count() == planned.size());
     CHECK(on.driver->in_flight_count() == 0);
     CHECK(on.driver->buffers().free_count() == on.driver->buffers().count());
     CHECK(on.driver->counters().late.load() == 0);
@@ -82,40 +39,6 @@ std::string cell(const row& of, const fault& planned) {
   }
   CHECK(descriptor_count() == descriptors);
   return became;
-}
-
-std::string expected_of(const row& of, int os_error) {
-  std::string expected = of.otherwise;
-  for (const auto& [outcome, errors] : of.errors) {
-    if (std::find(errors.begin(), errors.end(), os_error) != errors.end()) expected = outcome;
-  }
-  const auto place = expected.find('%');
-  return place == std::string::npos ? expected : expected.replace(place, 1, errno_name(os_error));
-}
-
-void check_row(const row& of) {
-  std::map<std::string, std::string> line;  // outcome → faults
-  const auto run = [&](const std::string& name, const fault& planned, const std::string& expected) {
-    CAPTURE(of.name, name);
-    const std::string became = expected == not_asked ? not_asked : cell(of, planned);
-    CHECK(became == expected);
-    CHECK(!became.empty());
-    line[became] += " " + name;
-  };
-  std::vector<int> errors = io::errors_of(of.kind);
-  std::sort(errors.begin(), errors.end());
-  for (const int os_error : errors) {
-    if (os_error == ENOBUFS && of.no_buffer != not_asked) continue;  // the same as no_buffer
-    run(errno_name(os_error), {of.site, fault_kind::error, os_error, of.nth},
-        expected_of(of, os_error));
-  }
-  run("short", {of.site, fault_kind::cut_short, 0, of.nth}, of.cut_short);
-  run("no-buffer", {of.site, fault_kind::no_buffer, 0, of.nth}, of.no_buffer);
-  run("lost-F_MORE", {of.site, fault_kind::lost_more, 0, of.nth}, of.lost_more);
-  run("late-after-cancel", {of.site, fault_kind::late, 0, 1}, of.late);
-  for (const auto& [became, faults] : line) {
-    std::printf("%-26s %-40s%s\n", of.name, became.c_str(), faults.c_str());
-  }
 }
 
 // ---- the lives
@@ -391,14 +314,13 @@ std::string live_by_sending_datagrams(simulated_loop& on, bool is_late) {
 
 // ---- the table
 
-std::vector<row> rows() {
+std::vector<fault_row> rows() {
   return {
       {.name = "stream_receive (first)",
        .site = op_site::stream_receive,
        .kind = request_kind::receive,
-       .is_multishot = true,
        .nth = 1,
-       .live = live_by_receiving,
+       .live = on_a_loop<live_by_receiving>,
        .otherwise = "ends: failed (%)",
        .errors = {{"goes on", {EINTR, EAGAIN, EINVAL}},
                   {"ends: peer_reset", {EPIPE, ECONNABORTED, ECONNRESET, ENOTCONN}},
@@ -410,9 +332,8 @@ std::vector<row> rows() {
       {.name = "stream_receive (later)",
        .site = op_site::stream_receive,
        .kind = request_kind::receive,
-       .is_multishot = true,
        .nth = 2,
-       .live = live_by_receiving,
+       .live = on_a_loop<live_by_receiving>,
        .otherwise = "ends: failed (%)",
        .errors = {{"goes on", {EINTR, EAGAIN}},
                   {"ends: peer_reset", {EPIPE, ECONNABORTED, ECONNRESET, ENOTCONN}},
@@ -424,9 +345,8 @@ std::vector<row> rows() {
       {.name = "stream_send",
        .site = op_site::stream_send,
        .kind = request_kind::send,
-       .is_multishot = false,
        .nth = 2,
-       .live = live_by_sending,
+       .live = on_a_loop<live_by_sending>,
        .otherwise = "ends: failed (%)",
        .errors = {{"goes on", {EINTR, EAGAIN}},
                   {"ends: peer_reset", {EPIPE, ECONNABORTED, ECONNRESET, ENOTCONN}},
@@ -438,9 +358,8 @@ std::vector<row> rows() {
       {.name = "listener_accept (first)",
        .site = op_site::listener_accept,
        .kind = request_kind::accept,
-       .is_multishot = true,
        .nth = 1,
-       .live = live_by_accepting,
+       .live = on_a_loop<live_by_accepting>,
        .otherwise = "goes on",
        .errors = {{"told, ends", {EBADF, EFAULT, ENOTSOCK}},
                   {"told, goes on after a pause", {ENOMEM, ENOBUFS}},
@@ -452,9 +371,8 @@ std::vector<row> rows() {
       {.name = "listener_accept (later)",
        .site = op_site::listener_accept,
        .kind = request_kind::accept,
-       .is_multishot = true,
        .nth = 2,
-       .live = live_by_accepting,
+       .live = on_a_loop<live_by_accepting>,
        .otherwise = "goes on",
        .errors = {{"told, ends", {EBADF, EFAULT, ENOTSOCK}},
                   {"told, goes on after a pause", {ENOMEM, ENOBUFS}},
@@ -466,9 +384,8 @@ std::vector<row> rows() {
       {.name = "connector_connect",
        .site = op_site::connector_connect,
        .kind = request_kind::connect,
-       .is_multishot = false,
        .nth = 1,
-       .live = live_by_connecting,
+       .live = on_a_loop<live_by_connecting>,
        .otherwise = "ends: system",
        .errors = {{"ends: address_in_use", {EADDRINUSE}},
                   {"ends: bad_address", {EAFNOSUPPORT, EADDRNOTAVAIL}},
@@ -485,9 +402,8 @@ std::vector<row> rows() {
       {.name = "pipe_read (wait)",
        .site = op_site::pipe_read,
        .kind = request_kind::poll,
-       .is_multishot = false,
        .nth = 1,
-       .live = live_by_reading_a_pipe,
+       .live = on_a_loop<live_by_reading_a_pipe>,
        .otherwise = "ends: %",
        .errors = {{"goes on", {EINTR}}},
        .cut_short = not_asked,
@@ -497,9 +413,8 @@ std::vector<row> rows() {
       {.name = "pipe_read (read)",
        .site = op_site::pipe_read,
        .kind = request_kind::read,
-       .is_multishot = false,
        .nth = 2,
-       .live = live_by_reading_a_pipe,
+       .live = on_a_loop<live_by_reading_a_pipe>,
        .otherwise = "ends: %",
        .errors = {{"goes on", {EINTR, EAGAIN}}},
        .cut_short = "goes on",
@@ -509,9 +424,8 @@ std::vector<row> rows() {
       {.name = "pipe_write (write)",
        .site = op_site::pipe_write,
        .kind = request_kind::write,
-       .is_multishot = false,
        .nth = 1,
-       .live = live_by_writing_a_pipe,
+       .live = on_a_loop<live_by_writing_a_pipe>,
        .otherwise = "ends: %",
        .errors = {{"goes on", {EINTR, EAGAIN}}},
        .cut_short = "goes on",
@@ -521,9 +435,8 @@ std::vector<row> rows() {
       {.name = "pipe_write (wait)",
        .site = op_site::pipe_write,
        .kind = request_kind::poll,
-       .is_multishot = false,
        .nth = 2,
-       .live = live_by_writing_a_pipe,
+       .live = on_a_loop<live_by_writing_a_pipe>,
        .otherwise = "ends: %",
        .errors = {{"goes on", {EINTR}}},
        .cut_short = not_asked,
@@ -534,9 +447,8 @@ std::vector<row> rows() {
       {.name = "datagram_receive",
        .site = op_site::datagram_receive,
        .kind = request_kind::receive_datagram,
-       .is_multishot = true,
        .nth = 1,
-       .live = live_by_receiving_datagrams,
+       .live = on_a_loop<live_by_receiving_datagrams>,
        .otherwise = "goes on",
        .errors = {{"ends: %", {EBADF, EINVAL}}},
        .cut_short = not_asked,
@@ -546,9 +458,8 @@ std::vector<row> rows() {
       {.name = "datagram_send",
        .site = op_site::datagram_send,
        .kind = request_kind::send_message,
-       .is_multishot = false,
        .nth = 1,
-       .live = live_by_sending_datagrams,
+       .live = on_a_loop<live_by_sending_datagrams>,
        .otherwise = "loses it, told, goes on",
        .errors = {{"goes on",
                    {EINTR, EAGAIN, EACCES, EMSGSIZE, ENETUNREACH, ECONNREFUSED, EHOSTUNREACH}},
@@ -564,5 +475,5 @@ std::vector<row> rows() {
 
 TEST_CASE("error matrix: whatever an operation answers, its object goes on or ends once, as said",
           "[simulation]") {
-  for (const row& each : rows()) check_row(each);
+  for (const fault_row& each : rows()) check_row(each);
 }
