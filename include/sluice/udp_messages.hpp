@@ -20,9 +20,9 @@ namespace udp {
 /// soon, and copy what is to be kept for long, because what a worker holds counts against
 /// read_bytes_max.
 struct datagram {
-  alias id;
-  endpoint peer;
-  sluice::bytes bytes;
+  alias id{};
+  endpoint peer{};
+  sluice::bytes bytes{};
   bool truncated = false;  ///< it was larger than the room of a receive buffer, which `bytes` fills
   std::uint32_t cut_bytes = 0;  ///< what did not fit, and is lost
 };

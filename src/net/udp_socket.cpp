@@ -1,5 +1,6 @@
 #include "net/udp_socket.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::uint32_t sockets_max = 1024;
 constexpr base::nanoseconds_t window_ns = 1'000'000'000;
+constexpr base::nanoseconds_t look_interval_ns = 20'000'000;
 
 error bad(const char* place) noexcept { return {error_code::bad_argument, 0, place}; }
 
@@ -113,7 +115,7 @@ void socket::implementation::begin(core::meta_state& state) {
     local_ = io::endpoint_of(io::socket_address::local_of(bound_.front().get()));
     workers_.emplace(*teller_, std::move(options_.workers), options_.delivery);
   }
-  drain_over_.emplace(teller_->driver(), static_cast<io::timeout::listener&>(*this));
+  look_.emplace(teller_->driver(), static_cast<io::timeout::listener&>(*this));
   socket_.emplace(teller_->driver(), static_cast<io::datagram_handler&>(*this));
   base::unique_fd own = std::move(bound_.front());
   bound_.clear();
@@ -180,13 +182,23 @@ bool socket::implementation::drain(const exit_reason& reason) {
     return true;
   }
   socket_->pause_read();
-  probes_out_ = workers_->tell_control(net::udp_drain_probe{id_});
-  if (probes_out_ == 0) {
-    close_after_flush();
-  } else {
-    drain_over_->start(flush_deadline());
-  }
+  drain_end_ns_ = flush_deadline();
+  probe_from(0);
   return true;
+}
+
+// UD3
+void socket::implementation::probe_from(std::uint32_t place) noexcept {
+  probed_ = workers_->tell_next(place, net::udp_drain_probe{id_});
+  if (probed_ == net::udp_workers::nobody) return close_after_flush();
+  look_->start(std::min(drain_end_ns_, base::now_ns() + look_interval_ns));
+}
+
+void socket::implementation::on_timeout() noexcept {
+  const base::nanoseconds_t now = base::now_ns();
+  if (now >= drain_end_ns_) return close_after_flush();
+  if (!workers_->is_living(probed_)) return probe_from(probed_ + 1);
+  look_->start(std::min(drain_end_ns_, now + look_interval_ns));
 }
 
 // Without begin(), when the parent ended during the spawn, there is no socket.
@@ -195,15 +207,13 @@ void socket::implementation::stop() {
 }
 
 void socket::implementation::close() noexcept {
-  if (probes_out_ > 1) {  // UD3: one of several workers is done.
-    --probes_out_;
-    return;
-  }
-  close_after_flush();
+  if (probed_ == net::udp_workers::nobody) return close_after_flush();
+  probe_from(probed_ + 1);
 }
 
 void socket::implementation::close_after_flush() noexcept {
-  drain_over_->cancel();
+  probed_ = net::udp_workers::nobody;
+  look_->cancel();
   socket_->close_after_flush(flush_deadline());
 }
 
@@ -276,7 +286,7 @@ void socket::implementation::tell_failed(const endpoint& peer, const error& why,
 
 void socket::implementation::on_socket_closed(int os_error) noexcept {
   if (teller_->is_given_up()) return;
-  drain_over_->cancel();
+  look_->cancel();
   error why{};
   if (os_error != 0) why = error_from_errno(os_error, "udp::socket");  // UD2
   workers_->tell_closed({id_, why, count()});                          // UD1

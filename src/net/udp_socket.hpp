@@ -4,14 +4,15 @@
 // thread of its driver.
 //
 //             drain asked       close, drain over   kill      broken   socket closed
-//  serving    draining, probes  closing             closing   closing  ended
-//  draining   closing           closing             closing   closing  ended
+//  serving    draining, probe   closing             closing   closing  ended
+//  draining   closing           next probe, closing closing   closing  ended
 //  closing is a state of the datagram socket; ended tells the workers and leaves.
 // Rules
 //   UD1  closed is the last message to each worker, once.
 //   UD2  No error ends the socket but a broken descriptor.
-//   UD3  Draining: what was read before is answered before the close, because each worker's probe
-//        takes its turn in its mailbox; what arrives after is left to the kernel.
+//   UD3  Draining: what was read before is answered before the close, because a probe takes its
+//        turn in each worker's mailbox, one after the other; what arrives after is left to the
+//        kernel. A worker that ends with the probe in its mailbox is found out by looking.
 //   UD4  With several sockets the first one binds them all, before the spawn returns, and spawns
 //        the others below itself.
 #pragma once
@@ -74,7 +75,7 @@ struct socket::implementation final : private io::datagram_handler, private io::
                    std::uint32_t cut_bytes) noexcept override;
   void on_datagram_error(const endpoint& peer, int os_error, std::uint32_t count) noexcept override;
   void on_socket_closed(int os_error) noexcept override;
-  void on_timeout() noexcept override { close_after_flush(); }
+  void on_timeout() noexcept override;
 
   [[nodiscard]] result<void> check_options() const;
   [[nodiscard]] result<void> check_workers(core::execution& by, const core::meta_state& state);
@@ -83,6 +84,7 @@ struct socket::implementation final : private io::datagram_handler, private io::
   [[nodiscard]] worker_list workers_of(std::uint32_t index) const;
   void spawn_others();
   void tell_failed(const endpoint& peer, const error& why, std::uint64_t count) noexcept;
+  void probe_from(std::uint32_t place) noexcept;
   void close_after_flush() noexcept;
   [[nodiscard]] base::nanoseconds_t flush_deadline() const noexcept;
 
@@ -92,7 +94,8 @@ struct socket::implementation final : private io::datagram_handler, private io::
   endpoint local_;
   alias id_;
   bool is_draining_ = false;
-  std::uint32_t probes_out_ = 0;
+  std::uint32_t probed_ = net::udp_workers::nobody;  // whose answer is waited for
+  base::nanoseconds_t drain_end_ns_ = 0;
   std::uint32_t told_in_window_ = 0;
   base::nanoseconds_t window_end_ns_ = 0;
   std::uint64_t untold_errors_ = 0;
@@ -100,7 +103,7 @@ struct socket::implementation final : private io::datagram_handler, private io::
   std::optional<net::teller> teller_;
   std::optional<net::udp_workers> workers_;
   std::optional<io::datagram_socket> socket_;
-  std::optional<io::timeout> drain_over_;
+  std::optional<io::timeout> look_;
 };
 
 }  // namespace sluice::inline v0::udp

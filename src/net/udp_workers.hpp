@@ -54,18 +54,19 @@ class udp_workers {
   void tell_failed(const udp::failed& message) noexcept;
   /// To each that lives, after all that was gathered.
   void tell_closed(const udp::closed& message) noexcept;
-  /// To each that lives, unsigned. How many got it.
+  /// To the first that lives from `place` on, unsigned, after all that was gathered. Its place, or
+  /// nobody.
   template <message M>
-  [[nodiscard]] std::uint32_t tell_control(M message) noexcept {
+  [[nodiscard]] std::uint32_t tell_next(std::uint32_t place, M message) noexcept {
     flush();
-    std::uint32_t told = 0;
-    for (std::uint32_t place = 0; place < count(); ++place) {
+    for (; place < count(); ++place) {
       if (!is_living(place)) continue;
       const auto outcome = teller_.control(places_[place].worker.who, priority::main, message);
-      if (outcome == send_outcome::accepted) ++told;
+      if (outcome == send_outcome::accepted) return place;
     }
-    return told;
+    return nobody;
   }
+  [[nodiscard]] bool is_living(std::uint32_t place) noexcept;
 
  private:
   struct worker_place {
@@ -73,7 +74,6 @@ class udp_workers {
     std::vector<udp::datagram> gathered;
   };
 
-  [[nodiscard]] bool is_living(std::uint32_t place) noexcept;
   [[nodiscard]] std::uint32_t find_living(std::uint32_t first) noexcept;
   [[nodiscard]] std::uint32_t place_of(const endpoint& peer) const noexcept;
   void tell(std::uint32_t place, udp::datagram&& message) noexcept;
