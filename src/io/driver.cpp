@@ -39,8 +39,9 @@ unsigned driver::poll() noexcept {
   prepare_turn();
   exchange();
   turn_time_ns_ = 0;
-  unsigned handled = run_deadlines();
-  handled += dispatch();
+  // What came before a deadline counts, however late this turn is: callbacks first.
+  unsigned handled = dispatch();
+  handled += run_deadlines();
   after_turn_.run_all();
   return handled;
 }
@@ -57,6 +58,7 @@ void driver::prepare_turn() noexcept {
 
 bool driver::prepare_to_sleep() noexcept {
   assert_owner();
+  turn_time_ns_ = 0;  // That of the last poll() is past: activations ran since.
   prepare_turn();
   return drained_.empty() && after_turn_.is_empty() && buffers_->arm_wake();
 }

@@ -3,8 +3,8 @@
 //
 // Who: the owner thread (the one that called attach()) for everything but wake().
 // A turn: poll() calls the before-submission hooks, lets the driver exchange requests for
-// completions, runs what is due on the wheel, then the completions' callbacks, then the after-turn
-// hooks. park() does the first half and sleeps; it runs no callback.
+// completions, runs the completions' callbacks, then what is still due on the wheel, then the
+// after-turn hooks. park() does the first half and sleeps; it runs no callback.
 // Rules
 //   D1  Nothing is lost: every started operation has one final completion, handed to its callback
 //       by poll() or detach(), never from inside start() or cancel().

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "io/loop.hpp"
+#include "io/simulated_loop.hpp"
 
 using namespace io_test;
 using io::close_reason;
@@ -85,6 +85,24 @@ TEST_CASE("a peer that says nothing is idle; one that speaks is not; the end is 
   CHECK(ring.run_until([&] { return speaking.is_closed(); }));
   CHECK(base::now_ns() - last_ns >= 60 * ms);
   CHECK(speaking.reason == close_reason::idle);
+}
+
+TEST_CASE("what came before a deadline counts, however late the turn is", "[simulation]") {
+  io::simulation_options options = exact_simulation();
+  options.delay_max_ns = 0;
+  simulated_loop ring{options};
+  auto ends = make_socketpair();
+  peer_stream peer{*ring.driver};
+  peer.stream.open(std::move(ends.ours), {.limits = {.read_idle_ns = 60 * ms}});
+  for (int turn = 0; turn < 10; ++turn) ring.driver->poll();
+  REQUIRE(send_all(ends.theirs.get(), "in time"));
+  ring.plan.advance_clock(base::now_ns() + 90 * ms);  // The thread was busy elsewhere.
+  for (int turn = 0; turn < 10; ++turn) ring.driver->poll();
+  CHECK(peer.received == "in time");
+  CHECK_FALSE(peer.is_closed());
+  ring.plan.advance_clock(base::now_ns() + 61 * ms);
+  CHECK(ring.run_until([&] { return peer.is_closed(); }));
+  CHECK(peer.reason == close_reason::idle);
 }
 
 TEST_CASE("a stream that does not read blames nobody for silence") {
