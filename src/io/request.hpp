@@ -61,6 +61,12 @@ struct request {
   std::uint32_t flags = 0;  ///< MSG_*, SOCK_* or poll events
   std::int64_t offset = -1;
 
+  /// What one read or write takes at most: larger ranges go on after a short answer, as they do with
+  /// the kernel's own limit. (4 GiB cut to 32 bits would read nothing, which means the end.)
+  [[nodiscard]] static std::uint32_t size_of(std::span<const std::byte> range) noexcept {
+    constexpr std::size_t once_max = std::size_t{1} << 30;
+    return static_cast<std::uint32_t>(range.size() < once_max ? range.size() : once_max);
+  }
   [[nodiscard]] static request accept(int fd, op_site site, bool multishot) noexcept {
     request made{request_kind::accept, site, multishot, fd};
     made.flags = SOCK_CLOEXEC;
@@ -97,7 +103,7 @@ struct request {
             false,
             fd,
             into.data(),
-            static_cast<std::uint32_t>(into.size()),
+            size_of(into),
             0,
             offset};
   }
@@ -108,7 +114,7 @@ struct request {
             false,
             fd,
             const_cast<std::byte*>(from.data()),
-            static_cast<std::uint32_t>(from.size()),
+            size_of(from),
             0,
             offset};
   }
