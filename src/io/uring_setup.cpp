@@ -120,6 +120,17 @@ constexpr unsigned teardown_wait_us = 5'000;
   return failed;
 }
 
+/// Buffer rings (5.19) and multishot receives of streams and datagrams (6.0) have no flag that says
+/// so. An operation of the same release stands for them, and asking for it shows whether
+/// io_uring_register is allowed.
+[[nodiscard]] bool has_multishot_receives(::io_uring& ring) noexcept {
+  ::io_uring_probe* const probe = ::io_uring_get_probe_ring(&ring);
+  if (probe == nullptr) return false;
+  const bool is_there = ::io_uring_opcode_supported(probe, IORING_OP_SEND_ZC) != 0;
+  ::io_uring_free_probe(probe);
+  return is_there;
+}
+
 [[nodiscard]] bool are_valid(const uring_options& options) {
   return options.sq_entries > 0 && options.cq_entries >= options.sq_entries &&
          options.common.is_valid();
@@ -149,6 +160,9 @@ result<std::unique_ptr<uring_driver>> uring_driver::create(const uring_options& 
       IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL;
   if ((self->ring_.features & needed) != needed) {
     return error{error_code::io_unavailable, 0, "io_uring_setup: kernel too old (features)"};
+  }
+  if (!has_multishot_receives(self->ring_)) {
+    return error{error_code::io_unavailable, 0, "io_uring_setup: kernel too old (operations)"};
   }
   // A forked child must not meet the ring; refusal is no reason to fail.
   static_cast<void>(::io_uring_ring_dontfork(&self->ring_));
