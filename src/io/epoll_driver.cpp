@@ -37,6 +37,11 @@ constexpr std::uint64_t look_interval_us = 20;
   }
 }
 
+/// Asked for by a coroutine of the user's, on a descriptor of his own.
+[[nodiscard]] bool is_of_user(op_site site) noexcept {
+  return site == op_site::flow_poll || site == op_site::flow_read || site == op_site::flow_write;
+}
+
 /// EPOLLIN or EPOLLOUT for trusted kinds.
 [[nodiscard]] std::uint32_t direction_of(request_kind kind) noexcept {
   switch (kind) {
@@ -289,8 +294,15 @@ void epoll_driver::end(pending& of, completion what) noexcept {
 void epoll_driver::forget(int fd) noexcept {
   if (fd < 0 || static_cast<std::size_t>(fd) >= descriptors_.size()) return;
   descriptor& left = descriptors_[static_cast<std::size_t>(fd)];
-  SLUICE_ASSERT(left.first_waiter == nobody, "D5: a descriptor was forgotten with requests on it");
+  for (std::uint32_t slot = left.first_waiter; slot != nobody; slot = pending_[slot].next) {
+    SLUICE_ASSERT(is_of_user(pending_[slot].what.site),
+                  "D5: a descriptor was forgotten with requests on it");
+  }
+  // A user who closed a descriptor under his own wait, and whose number was ours next, waits on
+  // until he is cancelled, as with io_uring.
+  const std::uint32_t waiter = left.first_waiter;
   left = descriptor{};
+  left.first_waiter = waiter;
 }
 
 epoll_driver::descriptor& epoll_driver::at(int fd) {

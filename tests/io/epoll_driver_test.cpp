@@ -1,4 +1,5 @@
 // What only the epoll driver has to take care of: remembered readiness, fairness, edges.
+#include <fcntl.h>
 #include <poll.h>
 
 #include <cerrno>
@@ -150,4 +151,26 @@ TEST_CASE("epoll: buffers that the peer frees wake nobody who does not wait for 
   CHECK(events <= 2);
   peer.stream.abort();
   CHECK(on.run_until([&] { return peer.is_closed(); }));
+}
+
+TEST_CASE("epoll: a descriptor closed under its user's wait harms nobody who gets its number",
+          "[epoll]") {
+  epoll_loop on;
+  auto closed = make_socketpair();
+  const int number = closed.ours.get();
+  probe waiting;
+  on.driver->start(waiting.op, io::request::poll(number, io::op_site::flow_poll, POLLIN));
+  on.run_for(5);
+  auto ends = make_socketpair();
+  base::unique_fd again{::dup3(ends.ours.get(), closed.ours.release(), O_CLOEXEC)};
+  REQUIRE(again.get() == number);
+  ends.ours.reset();
+  peer_stream peer{*on.driver};
+  peer.echo();
+  peer.stream.open(std::move(again));
+  REQUIRE(send_all(ends.theirs.get(), "echo"));
+  ::shutdown(ends.theirs.get(), SHUT_WR);
+  CHECK(on.run_until([&] { return peer.is_closed(); }));
+  on.driver->cancel(waiting.op);
+  CHECK(on.run_until([&] { return !waiting.op.in_flight(); }));
 }
