@@ -14,10 +14,11 @@
 namespace sluice::inline v0::net {
 
 void answer_loss_probe(core::slot& worker, core::envelope& carried) {
-  const alias id = static_cast<loss_probe*>(carried.payload())->id;
+  const auto& probe = *static_cast<loss_probe*>(carried.payload());
+  const alias id = probe.id;
   // In turn after what the worker has sent. Relaxed: the caller is the owner.
   core::send_control(*worker.running_on.load(base::relaxed), id.slot, id.generation, priority::main,
-                     loss_known{});
+                     loss_known{probe.number});
 }
 
 }  // namespace sluice::inline v0::net
@@ -125,7 +126,7 @@ void client::implementation::attempt() {
   ++token_;
   const std::chrono::nanoseconds patience = options_.connect_time_max;
   attempt_deadline_ns_ = base::now_ns() + patience.count();
-  worker_ = net::find_worker(teller_->by().node, options_.worker);
+  find_worker();
   if (!worker_.is_valid()) {
     if (options_.worker.name.empty()) return leave(exit_reason::error("the worker has ended"));
     return on_attempt_failed({error_code::unknown_address, 0, "tcp::client: worker"});
@@ -134,6 +135,13 @@ void client::implementation::attempt() {
   addresses_.assign(1, *literal_);
   next_address_ = 0;
   try_next_address();
+}
+
+void client::implementation::find_worker() noexcept {
+  const pid before = std::exchange(worker_, net::find_worker(teller_->by().node, options_.worker));
+  if (!answers_are_old_ || !worker_.is_valid() || worker_ == before) return;
+  answers_are_old_ = teller_->control(teller_->id(), priority::main, net::loss_known{loss_count_}) ==
+                     send_outcome::accepted;  // K2
 }
 
 void client::implementation::resolve() {
@@ -247,8 +255,9 @@ bytes client::implementation::proxy_header_for(int fd) const {
 
 void client::implementation::on_conversation_ending() noexcept {
   if (!options_.reconnect.enabled || is_last_) return;
-  answers_are_old_ = teller_->control(worker_, priority::main, net::loss_probe{teller_->id()}) ==
-                     send_outcome::accepted;  // K2
+  const net::loss_probe probe{teller_->id(), ++loss_count_};
+  answers_are_old_ =
+      teller_->control(worker_, priority::main, probe) == send_outcome::accepted;  // K2
 }
 
 void client::implementation::on_conversation_over(io::close_reason why) noexcept {
@@ -374,7 +383,9 @@ void stop_client(void* object, const exit_reason&) { client_of(object).stop(); }
 void on_resolved(void* object, core::envelope& carried) {
   client_of(object).on_resolved(std::move(*static_cast<net::resolved*>(carried.payload())));
 }
-void on_loss_known(void* object, core::envelope&) { client_of(object).on_loss_known(); }
+void on_loss_known(void* object, core::envelope& carried) {
+  client_of(object).on_loss_known(static_cast<net::loss_known*>(carried.payload())->number);
+}
 void on_turn_to_close(void* object, core::envelope&) { client_of(object).on_turn_to_close(); }
 
 // By hand: the public class does not name the library's inner messages.

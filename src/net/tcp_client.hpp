@@ -13,8 +13,9 @@
 //  over        leave_start was called, nothing may be touched
 // Rules
 //   K1  One attempt at a time; an answer of an earlier one is known by its token.
-//   K2  The probe goes to the worker before disconnected: what comes before its answer was sent
-//       before the worker knew, and is for nobody.
+//   K2  The probe goes to the worker before disconnected: what comes before the answer to the last
+//       one was sent before the worker knew, and is for nobody. For a worker that ended before it
+//       answered, the client answers itself, in turn after what that one had sent.
 //   K3  What is sent in between connections is charged (slice_charge each), and bounded.
 #pragma once
 
@@ -36,11 +37,15 @@
 
 namespace sluice::inline v0::net {
 
-/// To the worker, who never sees it (K2), and back.
+/// To the worker, who never sees it (K2), and back. Losses are numbered: a slow worker may learn of
+/// one when there has been another.
 struct loss_probe {
   alias id;
+  std::uint64_t number = 0;
 };
-struct loss_known {};
+struct loss_known {
+  std::uint64_t number = 0;
+};
 void answer_loss_probe(core::slot& worker, core::envelope& carried);
 
 }  // namespace sluice::inline v0::net
@@ -63,7 +68,9 @@ struct client::implementation final : private net::conversation::owner,
   void close();
   void shutdown_write();
   void on_resolved(net::resolved&& answer);
-  void on_loss_known() noexcept { answers_are_old_ = false; }
+  void on_loss_known(std::uint64_t number) noexcept {
+    if (number == loss_count_) answers_are_old_ = false;
+  }
   void on_turn_to_close() noexcept;
   void describe(inspect_items& items) const;
 
@@ -79,6 +86,7 @@ struct client::implementation final : private net::conversation::owner,
   void on_timeout() noexcept override;
 
   void attempt();
+  void find_worker() noexcept;
   void resolve();
   void try_next_address();
   void on_established(base::unique_fd socket);
@@ -111,6 +119,7 @@ struct client::implementation final : private net::conversation::owner,
   bool close_wanted_ = false;     // after what is kept
   bool shutdown_wanted_ = false;  // likewise
   bool answers_are_old_ = false;  // K2
+  std::uint64_t loss_count_ = 0;  // likewise
   bool told_dropped_ = false;
   std::uint64_t token_ = 0;  // K1
   std::uint32_t attempt_ = 0;

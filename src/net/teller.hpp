@@ -63,7 +63,12 @@ class teller {
   /// A message of the runtime itself, unsigned.
   template <message M>
   send_outcome control(address to, priority lane, M message) noexcept {
-    return core::send_control(by_, to.slot, to.generation, lane, std::move(message));
+    const bool was_chaining = by_.has_run_of_sends();
+    const send_outcome outcome =
+        core::send_control(by_, to.slot, to.generation, lane, std::move(message));
+    // What is told after it in this turn may be chained, too.
+    if (!was_chaining && by_.has_run_of_sends()) driver().call_after_turn(flush_);
+    return outcome;
   }
 
  private:

@@ -347,6 +347,85 @@ TEST_CASE("no answer to an old connection reaches the next one") {
   on.end();
 }
 
+TEST_CASE("a worker that learns of two losses late answers neither connection to the third") {
+  net_node on{{.io_threads = 1}};
+  raw_server there;
+  latch gate;
+  std::atomic<bool> inside{false};
+  dialler here{
+      on, {.port = there.port(), .reconnect = quickly}, [&](worker& self, tcp::data&& message) {
+        inside = true;
+        gate.wait();
+        self.send(message.id, tcp::data{message.id, bytes::copy_of("old answer")});
+      }};
+  auto first = there.accept();
+  first->send("question");
+  const auto limit = std::chrono::steady_clock::now() + patience;
+  while (!inside && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  first->reset();
+  auto second = there.accept();
+  second->send("question");
+  std::this_thread::sleep_for(50ms);  // It is in the worker's mailbox.
+  second->reset();
+  auto third = there.accept();
+  gate.open();
+  REQUIRE(here.notes.wait_for(kind::connected, 3));
+  on->send(here.who, errand{[id = here.id](worker& self) {
+             self.send(id, tcp::data{id, bytes::copy_of("new")});
+             self.send(id, tcp::close{id});
+           }});
+  CHECK(third->receive_to_end() == "new");
+  third->close();
+  CHECK(here.is_gone());
+  there.close();
+  on.end();
+}
+
+TEST_CASE("a worker that ended before it knew of a loss leaves no client deaf to the next one") {
+  net_node on{{.io_threads = 1}};
+  raw_server there;
+  journal first_notes;
+  journal second_notes;
+  latch gate;
+  std::atomic<bool> inside{false};
+  auto first = on->spawn<worker>({.name = "uplink"}, first_notes, 1,
+                                 [&](worker& self, tcp::data&&) {
+                                   inside = true;
+                                   gate.wait();
+                                   self.exit();
+                                 });
+  REQUIRE(first);
+  auto made = on->spawn_meta<tcp::client>(
+      {.port = there.port(),
+       .reconnect = {.enabled = true, .backoff_min = 400ms, .backoff_max = 400ms, .jitter = 0},
+       .worker = "uplink"});
+  REQUIRE(made);
+  auto old = there.accept();
+  old->send("question");
+  const auto limit = std::chrono::steady_clock::now() + patience;
+  while (!inside && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  old->reset();
+  std::this_thread::sleep_for(100ms);  // The loss is noticed; the next attempt is far.
+  gate.open();
+  while (on->find("uplink").is_valid() && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::yield();
+  }
+  auto second = on->spawn<worker>({.name = "uplink"}, second_notes, 2,
+                                  [](worker&, tcp::data&&) {});
+  REQUIRE(second);
+  auto next = there.accept();
+  REQUIRE(second_notes.wait_for(kind::connected, 1));
+  const alias id = made.value().id();
+  on->send(second.value().id(), errand{[id](worker& self) {
+             self.send(id, tcp::data{id, bytes::copy_of("heard")});
+             self.send(id, tcp::close{id});
+           }});
+  CHECK(next->receive_to_end() == "heard");
+  next->close();
+  there.close();
+  on.end();
+}
+
 TEST_CASE("an exit ends a client in every phase") {
   enum phase { resolving, connecting, connected, waiting };
   for (const auto reason : {exit_code::shutdown, exit_code::killed}) {
