@@ -104,9 +104,9 @@ void conversation::begin(opening how) {
 // C1.
 void conversation::tell_connected(const io::socket_address& peer, const io::socket_address& local,
                                   std::string via) {
-  has_told_connected_ = true;
   tell(tcp::connected{id_, peer.unmapped().to_string(), local.unmapped().to_string(),
                       std::move(via)});
+  has_told_connected_ = intake_ != intake::nothing;  // Refused: on_refused.
 }
 
 void conversation::drain() noexcept {

@@ -12,7 +12,8 @@
 //  closing    -             -                   -             tearing  over
 //  closing and tearing are states of the stream; over tells the worker, then the owner.
 // Rules
-//   C1  connected is the first message to the worker, disconnected the last.
+//   C1  connected is the first message to the worker, disconnected the last; a worker whose full
+//       mailbox refused the first is told nothing at all.
 //   C2  A send to the worker that is refused ends the connection: bytes do not vanish silently.
 //   C3  Draining: what was read before is answered before the close, because draining takes its
 //       turn in the worker's mailbox; what is read after is thrown away.

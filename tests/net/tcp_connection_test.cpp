@@ -251,6 +251,23 @@ TEST_CASE("a worker whose mailbox is full loses the connection and is told so") 
   on.end();
 }
 
+TEST_CASE("a worker that was too full to hear of a connection does not hear of its end") {
+  net_node on{{.io_threads = 1}};
+  latch gate;
+  service echo{on, {}, 1, [&](worker&, tcp::data&&) { gate.wait(); }, 4};
+  client first{echo.port};
+  while (first.send("one more message")) std::this_thread::yield();
+  client late{echo.port};
+  CHECK(late.receive_to_end().empty());
+  gate.open();
+  CHECK(echo.notes.only_end().reason == disconnect_reason::aborted);
+  CHECK(echo.notes.count(kind::connected) == 1);
+  first.close();
+  late.close();
+  on.end();
+  CHECK(echo.notes.count(kind::disconnected) == 1);
+}
+
 TEST_CASE("asked to end a connection answers first what it had read") {
   net_node on{{.io_threads = 1}};  // The worker blocks its scheduler; the ring goes on.
   latch gate;
