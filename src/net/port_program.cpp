@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
@@ -114,8 +115,15 @@ void program::implementation::tear_down() noexcept {
 }
 
 void program::implementation::on_timeout() noexcept {
-  if (end_) return end_leftover(asked_.has_value());
-  child_->send_signal(SIGKILL);
+  if (!end_) {
+    child_->send_signal(SIGKILL);
+    return;
+  }
+  end_leftover(asked_.has_value());
+  if (!ring_->output.owes() && !ring_->error.owes()) return;
+  // PP4. The last of it may be no whole message; then nobody but this timer looks again.
+  const std::chrono::nanoseconds patience = options_.leftover_time_max;
+  ring_->deadline.start(base::now_ns() + std::max(patience.count(), watch_again_ns));
 }
 
 // PP4: what the program itself wrote is waited for, unless somebody asked for the end.

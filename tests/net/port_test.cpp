@@ -506,6 +506,24 @@ TEST_CASE("descendants that hold the output open delay the end by the time that 
   host.end();
 }
 
+TEST_CASE("a last line without its end, read late, is told, and the port ends all the same") {
+  latch go_on;
+  port_host host{&go_on, 0, {.io_threads = 1}};
+  const auto made = host.shell("sleep 30 & echo $!; sleep 0.1; printf partial; exit 0",
+                               {.deliver = port::lines{},
+                                .output_bytes_max = 1,
+                                .leftover_time_max = 20ms});
+  std::this_thread::sleep_for(400ms);  // Long after the program's end and the bound.
+  CHECK(host.notes.ended_count() == 0);
+  go_on.open();
+  const story told = host.notes.of(made.id());
+  REQUIRE(told.parts.size() == 2);
+  CHECK(told.parts[1] == "partial");
+  CHECK(told.cuts[1]);
+  ::kill(std::stoi(told.parts[0]), SIGKILL);
+  host.end();
+}
+
 TEST_CASE("with a group of its own the descendants end with the program") {
   port_host host;
   const auto made = host.shell("(trap '' TERM; exec sleep 1000) & echo $!; wait",
