@@ -149,13 +149,14 @@ void server::implementation::release(enum hold why) noexcept {
 void server::implementation::on_timeout() noexcept { release(held_by_rate); }
 
 bool server::implementation::expects_proxy(const io::socket_address& peer) const noexcept {
-  // One that has gone before its address was asked for may have been anybody.
-  if (peer.family() == AF_UNSPEC) return !proxies_.empty();
   const auto contains = [&peer](const net::address_block& each) { return each.contains(peer); };
   return std::any_of(proxies_.begin(), proxies_.end(), contains);
 }
 
 void server::implementation::adopt(base::unique_fd socket, const io::socket_address& peer) {
+  // It was reset before its address was asked for, but what it sent can still be read. Whether that
+  // began with a header that it was allowed to send, nobody can know; nobody hears an answer either.
+  if (peer.family() == AF_UNSPEC && !proxies_.empty()) return;
   const auto worker = next_worker();
   if (!worker) return;  // Nobody is left to serve it: closed.
   const pid who = options_.workers[*worker].who;

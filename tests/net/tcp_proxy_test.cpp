@@ -117,6 +117,27 @@ TEST_CASE("from others a PROXY header is data") {
   on.end();
 }
 
+TEST_CASE("who resets before it is known who it was says nothing by a header") {
+  net_node on;
+  // The second connection waits in the backlog for a second, and is gone when it is accepted; its
+  // bytes can still be read.
+  proxied_service echo{on, {.proxy_from = {"10.0.0.0/8"}, .accepts_per_second_max = 1}};
+  client first{echo.port};
+  CHECK(first.send("first"));
+  CHECK(first.receive(5) == "first");
+  client forger{echo.port};
+  CHECK(forger.send(header_of(net::proxy_version::one) + "forged"));
+  forger.reset();
+  client last{echo.port};
+  CHECK(last.send("last"));
+  CHECK(last.receive(4) == "last");
+  for (const auto& line : echo.notes.entries()) {
+    CHECK(line.text.find(said_text) == std::string::npos);
+    CHECK(line.text.find("forged") == std::string::npos);
+  }
+  on.end();
+}
+
 TEST_CASE("a stop with headers due ends at once") {
   net_node on;
   proxied_service echo{on};
