@@ -61,8 +61,8 @@ struct request {
   std::uint32_t flags = 0;  ///< MSG_*, SOCK_* or poll events
   std::int64_t offset = -1;
 
-  /// What one read or write takes at most: larger ranges go on after a short answer, as they do with
-  /// the kernel's own limit. (4 GiB cut to 32 bits would read nothing, which means the end.)
+  /// What one read or write takes at most: larger ranges go on after a short answer, as with the
+  /// kernel's own limit. (4 GiB cut to 32 bits would read nothing, which means the end.)
   [[nodiscard]] static std::uint32_t size_of(std::span<const std::byte> range) noexcept {
     constexpr std::size_t once_max = std::size_t{1} << 30;
     return static_cast<std::uint32_t>(range.size() < once_max ? range.size() : once_max);
@@ -98,25 +98,12 @@ struct request {
   }
   [[nodiscard]] static request read(int fd, op_site site, std::span<std::byte> into,
                                     std::int64_t offset = -1) noexcept {
-    return {request_kind::read,
-            site,
-            false,
-            fd,
-            into.data(),
-            size_of(into),
-            0,
-            offset};
+    return {request_kind::read, site, false, fd, into.data(), size_of(into), 0, offset};
   }
   [[nodiscard]] static request write(int fd, op_site site, std::span<const std::byte> from,
                                      std::int64_t offset = -1) noexcept {
-    return {request_kind::write,
-            site,
-            false,
-            fd,
-            const_cast<std::byte*>(from.data()),
-            size_of(from),
-            0,
-            offset};
+    return {request_kind::write, site, false, fd, const_cast<std::byte*>(from.data()),
+            size_of(from),       0,    offset};
   }
   [[nodiscard]] static request sync(int fd, op_site site) noexcept {
     return {request_kind::sync, site, false, fd};

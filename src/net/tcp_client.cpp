@@ -140,8 +140,9 @@ void client::implementation::attempt() {
 void client::implementation::find_worker() noexcept {
   const pid before = std::exchange(worker_, net::find_worker(teller_->by().node, options_.worker));
   if (!answers_are_old_ || !worker_.is_valid() || worker_ == before) return;
-  answers_are_old_ = teller_->control(teller_->id(), priority::main, net::loss_known{loss_count_}) ==
-                     send_outcome::accepted;  // K2
+  const net::loss_known in_turn{loss_count_};
+  answers_are_old_ =
+      teller_->control(teller_->id(), priority::main, in_turn) == send_outcome::accepted;  // K2
 }
 
 void client::implementation::resolve() {

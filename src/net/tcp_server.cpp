@@ -154,8 +154,8 @@ bool server::implementation::expects_proxy(const io::socket_address& peer) const
 }
 
 void server::implementation::adopt(base::unique_fd socket, const io::socket_address& peer) {
-  // It was reset before its address was asked for, but what it sent can still be read. Whether that
-  // began with a header that it was allowed to send, nobody can know; nobody hears an answer either.
+  // It was reset before its address was asked for, but what it sent can still be read. Whether it
+  // was allowed to send a header nobody can know, and nobody would hear an answer.
   if (peer.family() == AF_UNSPEC && !proxies_.empty()) return;
   const auto worker = next_worker();
   if (!worker) return;  // Nobody is left to serve it: closed.

@@ -509,10 +509,9 @@ TEST_CASE("descendants that hold the output open delay the end by the time that 
 TEST_CASE("a last line without its end, read late, is told, and the port ends all the same") {
   latch go_on;
   port_host host{&go_on, 0, {.io_threads = 1}};
-  const auto made = host.shell("sleep 30 & echo $!; sleep 0.1; printf partial; exit 0",
-                               {.deliver = port::lines{},
-                                .output_bytes_max = 1,
-                                .leftover_time_max = 20ms});
+  const auto made =
+      host.shell("sleep 30 & echo $!; sleep 0.1; printf partial; exit 0",
+                 {.deliver = port::lines{}, .output_bytes_max = 1, .leftover_time_max = 20ms});
   std::this_thread::sleep_for(400ms);  // Long after the program's end and the bound.
   CHECK(host.notes.ended_count() == 0);
   go_on.open();

@@ -388,12 +388,12 @@ TEST_CASE("a worker that ended before it knew of a loss leaves no client deaf to
   journal second_notes;
   latch gate;
   std::atomic<bool> inside{false};
-  auto first = on->spawn<worker>({.name = "uplink"}, first_notes, 1,
-                                 [&](worker& self, tcp::data&&) {
-                                   inside = true;
-                                   gate.wait();
-                                   self.exit();
-                                 });
+  auto first =
+      on->spawn<worker>({.name = "uplink"}, first_notes, 1, [&](worker& self, tcp::data&&) {
+        inside = true;
+        gate.wait();
+        self.exit();
+      });
   REQUIRE(first);
   auto made = on->spawn_meta<tcp::client>(
       {.port = there.port(),
@@ -410,8 +410,7 @@ TEST_CASE("a worker that ended before it knew of a loss leaves no client deaf to
   while (on->find("uplink").is_valid() && std::chrono::steady_clock::now() < limit) {
     std::this_thread::yield();
   }
-  auto second = on->spawn<worker>({.name = "uplink"}, second_notes, 2,
-                                  [](worker&, tcp::data&&) {});
+  auto second = on->spawn<worker>({.name = "uplink"}, second_notes, 2, [](worker&, tcp::data&&) {});
   REQUIRE(second);
   auto next = there.accept();
   REQUIRE(second_notes.wait_for(kind::connected, 1));
