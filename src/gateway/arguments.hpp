@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sluice/node.hpp>
+#include <sluice/tcp_client.hpp>
 
 #include "location.hpp"
 
@@ -40,6 +41,8 @@ struct arguments {
   std::chrono::seconds connect_time_max{5};
   std::chrono::seconds idle_time_max{60};
   std::uint32_t sessions_max = 65536;
+  std::vector<std::string> proxy_from{};  ///< peers that begin with a PROXY header
+  sluice::tcp::proxy_version proxy_send = sluice::tcp::proxy_version::none;
   std::uint32_t sockets = 1;
 
   bool wants_help = false;

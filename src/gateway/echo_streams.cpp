@@ -35,6 +35,7 @@ std::optional<failure> echo_streams::open(sluice::node& node, std::size_t worker
   server.port_bound = &bound_.port;
   server.workers = workers();
   server.connections_max = asked_.connections_max;
+  server.proxy_from = asked_.proxy_from;
   auto listening = node.spawn_meta<sluice::tcp::server>(std::move(server));
   if (!listening) {
     return failure{"cannot listen on " + asked_.listen.text(), listening.error().message()};

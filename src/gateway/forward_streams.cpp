@@ -51,13 +51,30 @@ void forward_worker::on(const tcp::connected& there) {
     exit(there.id, exit_reason::shutdown());
     return;
   }
-  auto made = spawn_meta<tcp::client>(target_);
+  auto made = spawn_meta<tcp::client>(target_for(there));
   if (!made) {
     ++totals_.not_reached;
     return reset(there.id);
   }
   ++totals_.sides_begun;
   pairs_.add(there.id, made.value().id());
+}
+
+// A PROXY header names the client and where it came to; a unix socket's peer has no name.
+tcp::client_options forward_worker::target_for(const tcp::connected& there) const {
+  tcp::client_options target = target_;
+  if (target.proxy.version == tcp::proxy_version::none) return target;
+  const auto source = parse_location(there.peer);
+  const auto destination = parse_location(there.local);
+  if (!source || !destination || source->over != transport::tcp ||
+      destination->over != transport::tcp) {
+    return target;
+  }
+  target.proxy.source = source->host;
+  target.proxy.source_port = source->port;
+  target.proxy.destination = destination->host;
+  target.proxy.destination_port = destination->port;
+  return target;
 }
 
 void forward_worker::on(const tcp::read_closed& there) {
@@ -118,6 +135,7 @@ std::optional<failure> forward_streams::open(node& node, std::size_t worker_coun
   target.port = asked_.target.port;
   target.connect_time_max = asked_.connect_time_max;
   target.connection = connection_options_of_pairs();
+  target.proxy.version = asked_.proxy_send;
   if (auto failed = spawn_workers(node, worker_count, target)) return failed;
   tcp::server_options server;
   server.host = asked_.listen.library_host();
@@ -125,6 +143,7 @@ std::optional<failure> forward_streams::open(node& node, std::size_t worker_coun
   server.port_bound = &bound_.port;
   server.workers = workers();
   server.connections_max = asked_.connections_max;
+  server.proxy_from = asked_.proxy_from;
   server.takes_connections_along = false;  // The workers end them, both sides at a time.
   server.connection = connection_options_of_pairs();
   auto listening = node.spawn_meta<tcp::server>(std::move(server));

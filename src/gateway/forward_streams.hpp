@@ -70,6 +70,7 @@ class forward_worker : public sluice::actor<forward_worker, report_totals, end_p
   void on(end_pairs);
 
  private:
+  [[nodiscard]] sluice::tcp::client_options target_for(const sluice::tcp::connected& there) const;
   void reset(sluice::alias side) { exit(side, sluice::exit_reason::killed()); }
   void end_other_side_of(const pair_side& ended, bool is_in_order);
 

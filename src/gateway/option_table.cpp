@@ -100,6 +100,13 @@ bool take_driver(std::string_view text, arguments& into) {
   return true;
 }
 
+bool take_proxy_version(std::string_view text, arguments& into) {
+  using sluice::tcp::proxy_version;
+  if (text != "v1" && text != "v2") return false;
+  into.proxy_send = text == "v1" ? proxy_version::one : proxy_version::two;
+  return true;
+}
+
 constexpr mode_set everywhere{echo, unix_echo, udp_echo, forward, port_program};
 constexpr mode_set with_connections{echo, unix_echo, forward, port_program};
 
@@ -156,6 +163,20 @@ constexpr option options[] = {
        return take_number(text, 1, count_max, into.sessions_max);
      },
      "udp: peers at a time; above it new ones are dropped (65536)"},
+    {"--proxy-accept", "FROM", with_connections, false,
+     [](std::string_view text, arguments& into) {
+       into.proxy_from.emplace_back(text);
+       return !text.empty();
+     },
+     "peers that speak for others: 10.0.0.0/8, ::1, unix; may be\n"
+     "given again. Their connections begin with a PROXY header"},
+    {"--proxy-send",
+     "v1|v2",
+     {forward},
+     false,
+     take_proxy_version,
+     "begin each connection to the target with a PROXY header that\n"
+     "names the client"},
     {"--connections-max", "N", with_connections, false,
      [](std::string_view text, arguments& into) {
        return take_number(text, 1, count_max, into.connections_max);

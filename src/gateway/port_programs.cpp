@@ -98,6 +98,7 @@ std::optional<failure> port_programs::open(node& node, std::size_t worker_count)
   server.port_bound = &bound_.port;
   server.workers = workers();
   server.connections_max = asked_.connections_max;
+  server.proxy_from = asked_.proxy_from;
   auto listening = node.spawn_meta<tcp::server>(std::move(server));
   if (!listening) {
     return failure{"cannot listen on " + asked_.listen.text(), listening.error().message()};

@@ -71,12 +71,12 @@ TEST_CASE("forward: every byte of many sockets goes there and comes back, over h
   const std::uint64_t seed = fresh_seed();
   INFO("SLUICE_TEST_SEED=" << seed);
   serving echo{{"echo", "--tcp", "127.0.0.1:0"}, "tcp echo on 127.0.0.1:"};
-  for (const auto& layout : std::vector<std::vector<std::string>>{
-           {"--io-threads", "0"},
-           {"--io-threads", "1"},
-           {"--schedulers", "1", "--workers", "5"},
-           {"--ring-buffers", "4", "--ring-buffer-bytes", "512"},
-           {"--driver", "epoll"}}) {
+  for (const auto& layout :
+       std::vector<std::vector<std::string>>{{"--io-threads", "0"},
+                                             {"--io-threads", "1"},
+                                             {"--schedulers", "1", "--workers", "5"},
+                                             {"--ring-buffers", "4", "--ring-buffer-bytes", "512"},
+                                             {"--driver", "epoll"}}) {
     CAPTURE(layout);
     forwarding gateway{"localhost:" + std::to_string(echo.port), layout};
     constexpr std::size_t count = 20;
@@ -200,6 +200,36 @@ TEST_CASE(
   other_server.shutdown_write();
   CHECK(other.receive_to_end().empty());
   gateway.end_in_order();
+}
+
+TEST_CASE(
+    "forward: a PROXY header names the client to the target, and is believed only from proxies") {
+  target there;
+  for (const char* const version : {"v1", "v2"}) {
+    CAPTURE(version);
+    // The outer gateway tells the inner one, which tells the target, whose client this is.
+    forwarding inner{there.text(), {"--proxy-accept", "127.0.0.0/8", "--proxy-send", "v1"}};
+    forwarding outer{"127.0.0.1:" + std::to_string(inner.port), {"--proxy-send", version}};
+    peer client{outer.port};
+    any_address own;
+    own.size = sizeof own.value;
+    ::getsockname(client.fd(), reinterpret_cast<::sockaddr*>(&own.value), &own.size);
+    const int own_port = ntohs(reinterpret_cast<const ::sockaddr_in&>(own.value).sin_port);
+    peer server = there.accept();
+    client.send("payload");
+    const std::string expected = "PROXY TCP4 127.0.0.1 127.0.0.1 " + std::to_string(own_port) +
+                                 " " + std::to_string(outer.port) + "\r\npayload";
+    CHECK(server.receive(expected.size()) == expected);
+    // Without a header there is no way in.
+    peer stranger{inner.port};
+    stranger.send("GET / HTTP/1.1\r\n\r\n");
+    CHECK(stranger.receive_to_end().empty());
+    client.shutdown_write();
+    server.shutdown_write();
+    CHECK(client.receive_to_end().empty());
+    outer.end_in_order();
+    inner.end_in_order();
+  }
 }
 
 TEST_CASE("forward: unix sockets on both sides") {

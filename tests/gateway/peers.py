@@ -159,6 +159,53 @@ def iperf3(program, scale):
     return "there and back " + ", ".join(told)
 
 
+@check("haproxy")
+def haproxy(program, scale):
+    """haproxy tells the gateway by PROXY version 2 whose client it is; the gateway passes it on."""
+    data = random.randbytes(300_000 * scale)
+    with socket.create_server(("127.0.0.1", 0)) as target, \
+            Gateway(program, "forward", "--listen", "127.0.0.1:0",
+                    "--to", f"127.0.0.1:{target.getsockname()[1]}",
+                    "--proxy-accept", "127.0.0.1", "--proxy-send", "v1") as gateway, \
+            tempfile.NamedTemporaryFile("w", suffix=".cfg") as config:
+        config.write(HAPROXY_CONFIG)
+        config.flush()
+        os.environ["GATEWAY_PORT"] = str(gateway.port)
+        target.settimeout(SECONDS_MAX)
+
+        def answer():
+            peer, _ = target.accept()
+            with peer:
+                got.append(b"".join(iter(lambda: peer.recv(65536), b"")))
+        got = []
+        answering = threading.Thread(target=answer)
+        with listener_of(["sh", "-c", "LISTEN_PORT={port} exec haproxy -db -f " + config.name]) as port:
+            with socket.create_connection(("127.0.0.1", port), SECONDS_MAX) as peer:
+                answering.start()
+                own = peer.getsockname()[1]
+                peer.sendall(data)
+                peer.shutdown(socket.SHUT_WR)
+                answering.join()
+        header, _, rest = got[0].partition(b"\r\n")
+        require(header == b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d" % (own, port), f"header {header!r}")
+        same(rest, data, "haproxy")
+        gateway.stop()
+
+
+HAPROXY_CONFIG = """
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+frontend in
+  bind 127.0.0.1:"$LISTEN_PORT"
+  default_backend out
+backend out
+  server gateway 127.0.0.1:"$GATEWAY_PORT" send-proxy-v2
+"""
+
+
 @check("nc")
 def netcat_to_sort(program, scale):
     """A program for each connection."""
