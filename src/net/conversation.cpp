@@ -98,7 +98,7 @@ void conversation::begin(opening how) {
   tell_connected(how.peer, local, {});
   stream_.open(std::move(how.socket), plan_->stream);
   if (!how.first.empty()) static_cast<void>(stream_.write(std::move(how.first)));
-  if (worker_has_ended_ || intake_ == intake::nothing) stream_.abort();  // C2
+  if (worker_has_ended_ || intake_ == intake::nothing) stream_.abort();
 }
 
 // C1.
