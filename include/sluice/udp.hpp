@@ -100,6 +100,7 @@ class socket : public meta_base {
   void on(const leave& message);
   void on(const close& message);
   void on(const ask_statistics& message);
+  void on_inspect(inspect_items& items) const;
 
   /// For the library.
   explicit socket(std::unique_ptr<implementation> inner) noexcept;

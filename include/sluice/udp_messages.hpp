@@ -49,7 +49,7 @@ struct statistics {
   std::uint64_t truncated = 0;       ///< of datagrams_in
   std::uint64_t lost_by_kernel = 0;  ///< found the kernel's receive queue full
   std::uint64_t dropped_in = 0;      ///< read, but their worker was too slow, full or gone
-  std::uint64_t dropped_out = 0;     ///< found the send queue full, or were queued at the end
+  std::uint64_t dropped_out = 0;     ///< found the send queue full or the socket closing
   std::uint64_t failed_out = 0;      ///< refused by the kernel
   std::uint64_t errors = 0;          ///< ICMP errors and failed receives
   std::uint64_t sends = 0;           ///< requests to the kernel for datagrams_out

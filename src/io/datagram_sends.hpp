@@ -51,7 +51,7 @@ struct datagram_send_counters {
   std::uint64_t datagrams = 0;  ///< accepted by the kernel
   std::uint64_t bytes = 0;
   std::uint64_t sends = 0;    ///< requests these took
-  std::uint64_t dropped = 0;  ///< found the queue full, or were still queued at the end
+  std::uint64_t dropped = 0;  ///< found the queue full or the socket closing, or were queued then
   std::uint64_t failed = 0;   ///< refused by the kernel
 };
 
@@ -78,6 +78,8 @@ class datagram_sends {
   void open(int fd, const datagram_send_options& options) noexcept;
   /// `to` is empty for the peer of a connected socket.
   datagram_outcome push(const endpoint& to, bytes data);
+  /// A datagram that came when the socket was closing.
+  void count_late() noexcept { ++counters_.dropped; }
   /// Throws the queue away and cancels what is in flight.
   void end() noexcept;
 

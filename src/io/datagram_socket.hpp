@@ -94,8 +94,9 @@ class datagram_socket final : private timeout::listener,
 
   /// `to` is empty for the peer of a connected socket.
   datagram_outcome send(const endpoint& to, bytes data) {
-    if (state_ != state::open) return datagram_outcome::closed;
-    return sends_.push(to, std::move(data));
+    if (state_ == state::open) return sends_.push(to, std::move(data));
+    sends_.count_late();
+    return datagram_outcome::closed;
   }
   void pause_read() noexcept;
   void resume_read() noexcept;

@@ -253,6 +253,26 @@ statistics socket::implementation::count() const noexcept {
   return sums;
 }
 
+void socket::implementation::describe(inspect_items& items) const {
+  if (!socket_) return;
+  const statistics sums = count();
+  items.set_traffic(sums.bytes_in, sums.bytes_out);
+  items.add("local", local_.to_string());
+  items.add("peer", options_.peer.to_string());
+  items.add("workers", workers_->count());
+  items.add("datagrams_in", sums.datagrams_in);
+  items.add("datagrams_out", sums.datagrams_out);
+  items.add("truncated", sums.truncated);
+  items.add("lost_by_kernel", sums.lost_by_kernel);
+  items.add("dropped_in", sums.dropped_in);
+  items.add("dropped_out", sums.dropped_out);
+  items.add("failed_out", sums.failed_out);
+  items.add("errors", sums.errors);
+  items.add("has_split_sends", socket_->has_split_sends());
+  items.add("has_merged_receives", socket_->has_merged_receives());
+  items.add("is_draining", is_draining_);
+}
+
 // ---- from the datagram socket ----
 
 std::uint32_t socket::implementation::choose_account(const endpoint& peer) noexcept {
@@ -311,6 +331,7 @@ void socket::on(const leave& message) {
 }
 void socket::on(const close&) { inner_->close(); }
 void socket::on(const ask_statistics&) { send(sender(), inner_->count()); }
+void socket::on_inspect(inspect_items& items) const { inner_->describe(items); }
 
 }  // namespace sluice::inline v0::udp
 

@@ -68,6 +68,7 @@ struct socket::implementation final : private io::datagram_handler, private io::
   void change(io::membership what, const endpoint& group, const std::string& interface) noexcept;
   void close() noexcept;
   [[nodiscard]] statistics count() const noexcept;
+  void describe(inspect_items& items) const;
 
  private:
   std::uint32_t choose_account(const endpoint& peer) noexcept override;

@@ -27,15 +27,12 @@ class udp_workers {
   [[nodiscard]] std::uint32_t count() const noexcept {
     return static_cast<std::uint32_t>(places_.size());
   }
-  /// The worker whose datagram of `peer` this is, or nobody. `has_credit(place)` is false for those
-  /// that are slow.
+  /// The worker whose datagram of `peer` this is, or nobody. By turns those are passed over for whom
+  /// `has_credit(place)` is false.
   template <class HasCredit>
   [[nodiscard]] std::uint32_t choose(const endpoint& peer, HasCredit&& has_credit) noexcept {
     const std::uint32_t size = count();
-    if (policy_ == udp::delivery_policy::by_peer) {
-      const std::uint32_t place = find_living(place_of(peer));
-      return place != nobody && has_credit(place) ? place : nobody;
-    }
+    if (policy_ == udp::delivery_policy::by_peer) return find_living(place_of(peer));
     for (std::uint32_t step = 0; step < size; ++step) {
       const std::uint32_t place = turn_;
       turn_ = turn_ + 1 == size ? 0 : turn_ + 1;

@@ -108,7 +108,7 @@ TEST_CASE("a worker that ends while it is waited for holds up nobody") {
   net_node on{{.io_threads = 1}};
   latch gate;
   std::atomic<int> waiting{0};
-  udp_service stuck{on, {.flush_time_max = 60s}, 2, [&](udp_worker&, udp::datagram&&) {
+  udp_service stuck{on, {.flush_time_max = 30s}, 2, [&](udp_worker&, udp::datagram&&) {
                       ++waiting;
                       gate.wait();
                     }};
@@ -119,8 +119,10 @@ TEST_CASE("a worker that ends while it is waited for holds up nobody") {
   const std::uint64_t before = on->messages().sent;
   stuck.socket.exit();
   while (on->messages().sent < before + 2) std::this_thread::yield();  // the first probe is out
+  const auto begun = std::chrono::steady_clock::now();
   gate.open();
   while (on->messages().alive != 0) std::this_thread::yield();
+  CHECK(std::chrono::steady_clock::now() - begun < 20s);
   on.end();
   CHECK(stuck.notes.count(told::closed) == 0);
 }

@@ -468,3 +468,27 @@ TEST_CASE("receive buffer sizes reach the kernel") {
   CHECK(sums.lost_by_kernel > 500);
   on.end();
 }
+
+TEST_CASE("a socket says about itself what it has seen") {
+  net_node on;
+  udp_service echo{on};
+  udp_client peer;
+  REQUIRE(peer.send(echo.where, "hello"));
+  CHECK(peer.receive() == "hello");
+  while (echo.ask().datagrams_out != 1) std::this_thread::yield();
+  const auto seen = on->inspect(echo.socket.id(), patience);
+  REQUIRE(seen);
+  const auto value_of = [&](std::string_view name) {
+    for (const inspect_item& each : seen.value().items) {
+      if (each.name == name) return each.value;
+    }
+    return std::string{"nothing"};
+  };
+  CHECK(value_of("local") == echo.where.to_string());
+  CHECK(value_of("peer") == "nobody");
+  CHECK(value_of("datagrams_in") == "1");
+  CHECK(value_of("datagrams_out") == "1");
+  CHECK(value_of("workers") == "1");
+  CHECK(value_of("is_draining") == "false");
+  on.end();
+}
