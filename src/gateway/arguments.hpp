@@ -40,6 +40,7 @@ struct arguments {
   std::chrono::seconds status_every{0};
   std::chrono::seconds connect_time_max{5};
   std::chrono::seconds idle_time_max{60};
+  std::chrono::seconds stall_time_max{300};
   std::uint32_t sessions_max = 65536;
   std::vector<std::string> proxy_from{};  ///< peers that begin with a PROXY header
   sluice::tcp::proxy_version proxy_send = sluice::tcp::proxy_version::none;

@@ -12,11 +12,14 @@ using namespace sluice;
 
 // Of both sides. The high mark is out of the credit's reach: see the header. The credit may be
 // overdrawn by all that a ring delivers in one turn.
-tcp::connection_options connection_options_of_pairs() {
+tcp::connection_options connection_options_of_pairs(const arguments& asked) {
   tcp::connection_options options;
   options.write_bytes_high = 1u << 30;
   options.write_bytes_max = options.write_bytes_high;
   options.write_bytes_low = options.read_bytes_max;
+  // A side that is read no further is not seen to go, so the one it waits for may not stall for
+  // ever.
+  options.write_stall_max = asked.stall_time_max;
   return options;
 }
 
@@ -134,7 +137,7 @@ std::optional<failure> forward_streams::open(node& node, std::size_t worker_coun
   target.host = asked_.target.library_host();
   target.port = asked_.target.port;
   target.connect_time_max = asked_.connect_time_max;
-  target.connection = connection_options_of_pairs();
+  target.connection = connection_options_of_pairs(asked_);
   target.proxy.version = asked_.proxy_send;
   if (auto failed = spawn_workers(node, worker_count, target)) return failed;
   tcp::server_options server;
@@ -145,7 +148,7 @@ std::optional<failure> forward_streams::open(node& node, std::size_t worker_coun
   server.connections_max = asked_.connections_max;
   server.proxy_from = asked_.proxy_from;
   server.takes_connections_along = false;  // The workers end them, both sides at a time.
-  server.connection = connection_options_of_pairs();
+  server.connection = connection_options_of_pairs(asked_);
   auto listening = node.spawn_meta<tcp::server>(std::move(server));
   if (!listening) {
     return failure{"cannot listen on " + asked_.listen.text(), listening.error().message()};

@@ -140,6 +140,13 @@ constexpr option options[] = {
        return take_seconds(text, into.connect_time_max);
      },
      "a target that has not answered by then is refused (5)"},
+    {"--stall-seconds",
+     "N",
+     {forward},
+     false,
+     [](std::string_view text, arguments& into) { return take_seconds(text, into.stall_time_max); },
+     "tcp: a side that takes none of the bytes that wait for it for\n"
+     "so long is given up, and the other one reset (300)"},
     {"--idle-seconds",
      "N",
      {forward},

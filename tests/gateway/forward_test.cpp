@@ -232,6 +232,26 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("forward: a client that goes while its target does not read is let go with the target") {
+  target there;
+  forwarding gateway{there.text(), {"--stall-seconds", "1"}};
+  const std::string text(40'000'000, 's');
+  peer client{gateway.port};
+  peer server = there.accept();
+  CHECK(send_until_stuck(client, text) < text.size());
+  client.reset();
+  std::string status;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  do {
+    gateway.signal(SIGUSR1);
+    status = gateway.line();
+    std::this_thread::sleep_for(20ms);
+  } while (status.find("(ended 0") != std::string::npos &&
+           std::chrono::steady_clock::now() < deadline);
+  CHECK(status.find("connections 1 (ended 1, of these not in order 1)") != std::string::npos);
+  gateway.end_in_order();
+}
+
 TEST_CASE("forward: unix sockets on both sides") {
   const scratch_path in{"forward-in"};
   const scratch_path out{"forward-out"};
