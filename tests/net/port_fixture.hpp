@@ -79,6 +79,7 @@ struct port_worker : actor<port_worker, port_errand> {
   explicit port_worker(port_journal& notes_, latch* hold_ = nullptr) : notes(notes_), hold(hold_) {}
 
   void on(port_errand order) { order.run(*this); }
+  void on(const completion<inspect>&) {}
   void on(port::started there) {
     notes.change(there.id, [&](story& told) {
       told.is_in_order = told.is_in_order && told.started++ == 0 && told.parts.empty();

@@ -352,6 +352,34 @@ TEST_CASE("the end of the process that spawned a port ends the program") {
   host.end();
 }
 
+TEST_CASE("without a worker the process that spawned a port is told, and can inspect it") {
+  port_host host;
+  host.worker.send(port_errand{[](port_worker& self) {
+    // From its first request on a process has more state than others.
+    static_cast<void>(self.request_inspect(self.self()));
+    auto made = self.spawn_meta<port::program>({.argv = {"cat"}});
+    self.notes.change({}, [&](story& told) { told.started = made ? 1 : -1; });
+  }});
+  REQUIRE(host.notes.wait([](auto& all) { return all[alias{}].started != 0; }));
+  alias port;
+  REQUIRE(host.notes.wait([&](auto& all) {
+    for (auto& [id, told] : all) {
+      if (id.is_valid() && told.started == 1) port = id;
+    }
+    return port.is_valid() || all[alias{}].started == -1;
+  }));
+  REQUIRE(port.is_valid());
+  host.on->send(port, port::input{port, text("12345")});
+  REQUIRE(host.notes.wait_for_text(port, "12345"));
+  const auto seen = host.on->inspect(port, 10s);
+  REQUIRE(seen);
+  CHECK(seen->bytes_in == 5);
+  CHECK(seen->bytes_out == 5);
+  CHECK(seen->items.front().name == "program");
+  CHECK(seen->items.front().value == "cat");
+  host.end();
+}
+
 TEST_CASE("a port whose worker has ended ends its program") {
   port_host host;
   const auto made = host.shell("echo $$; while :; do echo more; sleep 0.01; done");
