@@ -23,6 +23,7 @@
 #include "actor/slot.hpp"
 #include "actor/slot_table.hpp"
 #include "base/atomic.hpp"
+#include "io/turn_hook.hpp"
 #include "mem/cache.hpp"
 
 namespace sluice::inline v0::sched {
@@ -120,6 +121,8 @@ class execution {
   void end_run_of_sends() noexcept {
     if (chain_target_ != nullptr) flush_chain();
   }
+  /// The same for what callbacks of a driver sent: to be called after their turn.
+  io::bound_hook<execution, &execution::end_run_of_sends> turn_end{*this};
 
   /// Grants the right to run `ready` to the right queue.
   void schedule(slot& ready) noexcept;

@@ -43,16 +43,17 @@ stream::stream(driver& on, stream_handler& handler) noexcept
 
 stream::~stream() { SLUICE_ASSERT(is_closed(), "S3: a stream was destroyed before it was closed"); }
 
-void stream::open(base::unique_fd socket, const stream_options& options) {
+void stream::open(base::unique_fd socket, std::shared_ptr<const stream_options> options) {
   SLUICE_ASSERT(state_ == state::idle, "a stream is opened once");
   socket_ = std::move(socket);
-  options_ = options;
-  apply(socket_.get(), options_.socket);
-  account_ = &driver_.buffers().open_account(options_.receive, *this);
+  options_ = std::move(options);
+  apply(socket_.get(), options_->socket);
+  account_ = &driver_.buffers().open_account(options_->receive, *this);
   state_ = state::open;
   driver_.call_at_detach(detach_);
-  if (options_.limits.is_any()) {
-    clock_.start(options_.limits, base::now_ns());
+  if (options_->limits.is_any()) {
+    clock_ = std::make_unique<stream_clock>();
+    clock_->start(options_->limits, base::now_ns());
     look_at_clock();
   }
   update_reading();
@@ -76,7 +77,8 @@ write_outcome stream::write(std::span<bytes> parts) {
 
 write_outcome stream::refuse_write() noexcept {
   if (state_ != state::open || shutdown_wanted_) return write_outcome::closed;
-  if (options_.policy == write_policy::drop && queue_.total_bytes() >= options_.write_bytes_high) {
+  if (options_->policy == write_policy::drop &&
+      queue_.total_bytes() >= options_->write_bytes_high) {
     above_high_ = true;
     return write_outcome::dropped;
   }
@@ -85,15 +87,15 @@ write_outcome stream::refuse_write() noexcept {
 
 write_outcome stream::on_queued() noexcept {
   request_flush();
-  if (queue_.total_bytes() <= options_.write_bytes_high) return write_outcome::accepted;
+  if (queue_.total_bytes() <= options_->write_bytes_high) return write_outcome::accepted;
   above_high_ = true;
   const std::size_t charge = queue_.total_bytes() + queue_.count() * stream_options::slice_charge;
-  const bool is_beyond_all = charge > options_.write_bytes_max && queue_.count() > 1;
-  if (options_.policy == write_policy::close || is_beyond_all) {
+  const bool is_beyond_all = charge > options_->write_bytes_max && queue_.count() > 1;
+  if (options_->policy == write_policy::close || is_beyond_all) {
     abort(close_reason::write_overflow);
     return write_outcome::closed;
   }
-  if (options_.policy == write_policy::pause_reading && (holds_ & held_by_queue) == 0) {
+  if (options_->policy == write_policy::pause_reading && (holds_ & held_by_queue) == 0) {
     holds_ |= held_by_queue;
     update_reading();
   }
@@ -141,7 +143,7 @@ bool stream::wants_to_read() const noexcept {
     case state::open: return holds_ == 0;
     case state::flushing:
     case state::lingering:
-      return (holds_ & held_by_buffers) == 0 && discarded_bytes_ < options_.linger_bytes_max;
+      return (holds_ & held_by_buffers) == 0 && discarded_bytes_ < options_->linger_bytes_max;
     default: return false;
   }
 }
@@ -156,7 +158,7 @@ void stream::update_reading() noexcept {
 
 void stream::arm_receive() {
   // Silence counts from here. Not the turn's time: this may be called between two turns.
-  if (clock_.is_on()) clock_.on_heard(base::now_ns());
+  if (clock_ != nullptr) clock_->on_heard(base::now_ns());
   if (received_before_) {
     base::add_single_writer<std::uint64_t>(driver_.counters().rearms, 1);
   }
@@ -186,7 +188,7 @@ void stream::take_bytes(completion what) noexcept {
     discarded_bytes_ += size;
     return;
   }
-  if (clock_.is_on()) clock_.on_heard(driver_.turn_time_ns());  // S6
+  if (clock_ != nullptr) clock_->on_heard(driver_.turn_time_ns());  // S6
   bytes data = buffers.lend(*account_, what.buffer_index(), size);
   hold_if_exhausted();
   handler_.on_bytes(std::move(data));
@@ -237,16 +239,16 @@ void stream::on_receive_credit() noexcept {
 // ---- writing ----
 
 void stream::request_flush() noexcept {
-  if (!send_.in_flight()) driver_.call_before_submission(flush_);
+  if (!send_.in_flight()) driver_.call_before_submission(turn_);
 }
 
 void stream::flush() noexcept {
   if (send_.in_flight() || queue_.is_empty()) return;  // S1
   if (state_ != state::open && state_ != state::flushing) return;
   int flags = MSG_NOSIGNAL;
-  if (clock_.is_on()) clock_.on_send(driver_.turn_time_ns());  // S6
+  if (clock_ != nullptr) clock_->on_send(driver_.turn_time_ns());  // S6
   // The kernel itself goes on after a short send, unless its progress is to be seen.
-  if (!clock_.limits_writes()) flags |= MSG_WAITALL;
+  if (clock_ == nullptr || !clock_->limits_writes()) flags |= MSG_WAITALL;
   if (queue_.count() == 1) {
     const bytes& only = queue_.front();
     sending_bytes_ = static_cast<std::uint32_t>(std::min<std::size_t>(only.size(), INT32_MAX));
@@ -273,7 +275,7 @@ void stream::on_sent(completion what) noexcept {
       base::add_single_writer<std::uint64_t>(driver_.counters().short_sends, 1);
     }
     bytes_out_ += sent_bytes;
-    if (clock_.is_on()) clock_.on_send(driver_.turn_time_ns());  // S6
+    if (clock_ != nullptr) clock_->on_send(driver_.turn_time_ns());  // S6
     queue_.consume(sent_bytes);
     on_queue_shorter();
   } else if (what.result != -ECANCELED && !is_worth_retrying(-what.result)) {
@@ -290,7 +292,7 @@ void stream::on_sent(completion what) noexcept {
 }
 
 void stream::on_queue_shorter() noexcept {
-  if (!above_high_ || queue_.total_bytes() > options_.write_bytes_low) return;
+  if (!above_high_ || queue_.total_bytes() > options_->write_bytes_low) return;
   above_high_ = false;
   holds_ = static_cast<std::uint8_t>(holds_ & ~held_by_queue);
   if (state_ == state::open && !shutdown_wanted_) handler_.on_writable();
@@ -307,13 +309,13 @@ void stream::on_queue_sent() noexcept {
 // ---- ending ----
 
 void stream::begin_linger() noexcept {
-  if (input_ended_ || options_.linger_ns == 0) return tear_down(reason_, 0);
+  if (input_ended_ || options_->linger_ns == 0) return tear_down(reason_, 0);
   if (!output_shut_ && ::shutdown(socket_.get(), SHUT_WR) != 0) {
     return tear_down(reason_of(errno), errno);
   }
   output_shut_ = true;
   state_ = state::lingering;
-  deadline_.start(base::now_ns() + options_.linger_ns);
+  deadline_.start(base::now_ns() + options_->linger_ns);
   update_reading();
 }
 
@@ -322,7 +324,7 @@ void stream::tear_down(close_reason reason, int os_error) noexcept {
   state_ = state::tearing;
   reason_ = reason;
   os_error_ = os_error;
-  flush_.unlink();
+  turn_.unlink();
   driver_.cancel(receive_);
   driver_.cancel(send_);
   deadline_.cancel();
@@ -336,14 +338,19 @@ void stream::settle() noexcept {
     return update_reading();
   }
   if (receive_.in_flight() || send_.in_flight()) return;
-  driver_.call_after_turn(finish_);
+  driver_.call_after_turn(turn_);
+}
+
+void stream::on_turn() noexcept {
+  if (state_ == state::tearing) return finish();
+  flush();
 }
 
 void stream::finish() noexcept {
   queue_.clear();
   driver_.buffers().close_account(*account_);
   account_ = nullptr;
-  if (reset_on_close_ || options_.linger_ns == 0) {
+  if (reset_on_close_ || options_->linger_ns == 0) {
     const ::linger at_once{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
@@ -368,15 +375,15 @@ void stream::on_timeout() noexcept {
 void stream::look_at_clock() noexcept {
   const stream_clock::situation there{holds_ == 0 && !input_ended_, send_.in_flight()};
   base::nanoseconds_t next_ns = base::no_deadline;
-  switch (clock_.look(driver_.turn_time_ns(), there, next_ns)) {
+  switch (clock_->look(driver_.turn_time_ns(), there, next_ns)) {
     case stream_clock::due::nothing: break;
     case stream_clock::due::handshake: return tear_down(close_reason::handshake_timed_out, 0);
     case stream_clock::due::read_idle: return tear_down(close_reason::idle, 0);
     case stream_clock::due::write_stall: return abort(close_reason::write_stalled);
     case stream_clock::due::keep_alive:
-      static_cast<void>(write(options_.keep_alive));
-      clock_.on_send(driver_.turn_time_ns());  // It is on its way, or the write side has ended.
-      static_cast<void>(clock_.look(driver_.turn_time_ns(), there, next_ns));
+      static_cast<void>(write(options_->keep_alive));
+      clock_->on_send(driver_.turn_time_ns());  // It is on its way, or the write side has ended.
+      static_cast<void>(clock_->look(driver_.turn_time_ns(), there, next_ns));
       if (state_ != state::open) return;
       break;
   }

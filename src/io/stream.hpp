@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include <sluice/bytes.hpp>
 #include <sluice/result.hpp>
@@ -63,8 +64,11 @@ class stream final : private timeout::listener, private credit_listener {
   stream(driver& on, stream_handler& handler) noexcept;
   ~stream();
 
-  /// Takes a connected socket and begins to read.
-  void open(base::unique_fd socket, const stream_options& options = {});
+  /// Takes a connected socket and begins to read. Options are shared by all who have the same.
+  void open(base::unique_fd socket, std::shared_ptr<const stream_options> options);
+  void open(base::unique_fd socket, const stream_options& options = {}) {
+    open(std::move(socket), std::make_shared<const stream_options>(options));
+  }
 
   write_outcome write(bytes data);
   /// The parts in a row, or none of them; empty ones are left out.
@@ -81,7 +85,9 @@ class stream final : private timeout::listener, private credit_listener {
   void close_after_flush(base::nanoseconds_t deadline_ns = base::no_deadline,
                          close_reason reason = close_reason::closed_here) noexcept;
   /// The deadline of the handshake is met.
-  void finish_handshake() noexcept { clock_.finish_handshake(); }
+  void finish_handshake() noexcept {
+    if (clock_ != nullptr) clock_->finish_handshake();
+  }
   /// Closes at once with a reset; queued bytes are lost.
   void abort(close_reason reason = close_reason::aborted) noexcept;
 
@@ -126,6 +132,7 @@ class stream final : private timeout::listener, private credit_listener {
   void tear_down(close_reason reason, int os_error) noexcept;
   void settle() noexcept;
   void finish() noexcept;
+  void on_turn() noexcept;
   void on_detach() noexcept;
   void on_timeout() noexcept override;
   void look_at_clock() noexcept;
@@ -153,13 +160,12 @@ class stream final : private timeout::listener, private credit_listener {
   write_queue queue_;
   bound_operation<stream, &stream::on_received> receive_{*this};
   bound_operation<stream, &stream::on_sent> send_{*this};
-  bound_hook<stream, &stream::flush> flush_{*this};
-  bound_hook<stream, &stream::finish> finish_{*this};
+  bound_hook<stream, &stream::on_turn> turn_{*this};  // before a submission, or after the last turn
   bound_hook<stream, &stream::on_detach> detach_{*this};
   std::unique_ptr<gathered> gathered_;
-  stream_clock clock_;
-  timeout deadline_;  // open: the clock's; flushing, lingering: of that
-  stream_options options_;
+  std::unique_ptr<stream_clock> clock_;  // if there are limits
+  timeout deadline_;                     // open: the clock's; flushing, lingering: of that
+  std::shared_ptr<const stream_options> options_;  // from open() on
 };
 
 }  // namespace sluice::inline v0::io

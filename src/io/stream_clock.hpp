@@ -41,12 +41,9 @@ class stream_clock {
 
   void start(const stream_limits& limits, base::nanoseconds_t now_ns) noexcept {
     limits_ = limits;
-    is_on_ = limits.is_any();
     handshake_ns_ = limits.handshake_ns == 0 ? base::no_deadline : now_ns + limits.handshake_ns;
     heard_ns_ = sent_ns_ = now_ns;
   }
-  /// False: nothing is limited, and no stamp is needed.
-  [[nodiscard]] bool is_on() const noexcept { return is_on_; }
   [[nodiscard]] bool limits_writes() const noexcept { return limits_.write_stall_ns != 0; }
 
   void on_heard(base::nanoseconds_t now_ns) noexcept { heard_ns_ = now_ns; }
@@ -59,7 +56,6 @@ class stream_clock {
 
  private:
   stream_limits limits_;
-  bool is_on_ = false;
   base::nanoseconds_t handshake_ns_ = base::no_deadline;
   base::nanoseconds_t heard_ns_ = 0;
   base::nanoseconds_t sent_ns_ = 0;

@@ -40,7 +40,7 @@ std::uint32_t write_queue::gather(::iovec* vectors, std::uint32_t limit) const n
 }
 
 void write_queue::grow() {
-  const std::uint32_t larger = capacity_ == 0 ? 4 : capacity_ * 2;
+  const std::uint32_t larger = capacity_ == 0 ? 2 : capacity_ * 2;
   auto slots = std::make_unique<bytes[]>(larger);
   for (std::uint32_t index = 0; index < count_; ++index) {
     slots[index] = std::move(slots_[(first_ + index) & (capacity_ - 1)]);

@@ -71,7 +71,6 @@ conversation::conversation(core::meta_state& meta, owner& told, pid worker,
       worker_(worker),
       teller_(meta),
       stream_(teller_.driver(), *this),
-      drain_over_(teller_.driver(), *this),
       plan_(std::move(plan)) {
   id_ = teller_.id();
   if (plan_->has_frames) frames_ = std::make_unique<framing_state>(plan_->asked.framing);
@@ -96,7 +95,9 @@ void conversation::begin(opening how) {
   }
   const auto local = io::socket_address::local_of(how.socket.get());
   tell_connected(how.peer, local, {});
-  stream_.open(std::move(how.socket), plan_->stream);
+  // Owned by the plan, as long as it.
+  stream_.open(std::move(how.socket),
+               std::shared_ptr<const io::stream_options>{plan_, &plan_->stream});
   if (!how.first.empty()) static_cast<void>(stream_.write(std::move(how.first)));
   if (worker_has_ended_ || intake_ == intake::nothing) stream_.abort();
 }
@@ -118,7 +119,9 @@ void conversation::drain() noexcept {
   if (teller_.control(worker_, priority::main, tcp::draining{id_}) != send_outcome::accepted) {
     return close_after_flush();
   }
-  drain_over_.start(flush_deadline());
+  drain_over_ =
+      std::make_unique<io::timeout>(teller_.driver(), static_cast<io::timeout::listener&>(*this));
+  drain_over_->start(flush_deadline());
 }
 
 void conversation::on_worker_ended() noexcept {
@@ -246,7 +249,7 @@ void conversation::on_dropped(std::size_t size) noexcept {
 void conversation::on_stream_closed(io::close_reason reason, std::uint64_t bytes_in,
                                     std::uint64_t bytes_out) noexcept {
   if (teller_.is_given_up()) return;
-  drain_over_.cancel();
+  drain_over_.reset();
   owner_.on_conversation_ending();
   // C4. It may have ended before its exit reached us.
   if (has_told_connected_ && teller_.is_alive(worker_)) {

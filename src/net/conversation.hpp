@@ -142,7 +142,7 @@ class conversation final : private io::stream_handler, private io::timeout::list
   bool worker_has_ended_ = false;
   teller teller_;
   io::stream stream_;
-  io::timeout drain_over_;
+  std::unique_ptr<io::timeout> drain_over_;  // while draining
   std::shared_ptr<const connection_plan> plan_;
   std::unique_ptr<framing_state> frames_;
   std::unique_ptr<proxy_state> proxy_;

@@ -9,9 +9,10 @@
 namespace sluice::inline v0::net {
 
 void tcp_connection::begin(core::meta_state& state) {
-  state_ = &state;
-  talk_.emplace(state, static_cast<conversation::owner&>(*this), order_.worker, order_.plan);
-  talk_->begin({std::move(order_.socket), order_.peer, order_.expects_proxy, {}});
+  const std::unique_ptr<connection_order> order = std::move(order_);
+  talk_.emplace(state, static_cast<conversation::owner&>(*this), order->worker,
+                std::move(order->plan));
+  talk_->begin({std::move(order->socket), order->peer, order->expects_proxy, {}});
 }
 
 void tcp_connection::on_inspect(inspect_items& items) const {
@@ -33,10 +34,11 @@ void tcp_connection::stop() {
 }
 
 void tcp_connection::on_conversation_over(io::close_reason why) noexcept {
-  auto& by = *static_cast<core::execution*>(state_->home->context);
-  core::send_control(by, order_.server.slot, order_.server.generation, priority::system,
-                     connection_ended{order_.place});
-  core::leave_start(by, *state_, exit_reason_of(why));  // *this may be gone now
+  core::meta_state& own = state();
+  auto& by = *static_cast<core::execution*>(own.home->context);
+  core::send_control(by, server_.slot, server_.generation, priority::system,
+                     connection_ended{place_});
+  core::leave_start(by, own, exit_reason_of(why));  // *this may be gone now
 }
 
 }  // namespace sluice::inline v0::net

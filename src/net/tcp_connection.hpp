@@ -38,7 +38,10 @@ class tcp_connection final : public meta_base, private conversation::owner {
  public:
   using listed_messages = messages<turn_to_close>;
 
-  explicit tcp_connection(connection_order order) : order_(std::move(order)) {}
+  explicit tcp_connection(connection_order order)
+      : server_(order.server),
+        place_(order.place),
+        order_(std::make_unique<connection_order>(std::move(order))) {}
 
   void on(tcp::data&& message) { talk_->write(std::move(message.bytes)); }
   void on(const tcp::close&) { talk_->close_after_flush(); }
@@ -55,9 +58,10 @@ class tcp_connection final : public meta_base, private conversation::owner {
  private:
   void on_conversation_over(io::close_reason why) noexcept override;
 
-  connection_order order_;
-  core::meta_state* state_ = nullptr;  // from begin() until leave_start
-  std::optional<conversation> talk_;   // from begin() on
+  alias server_;
+  std::uint32_t place_;
+  std::unique_ptr<connection_order> order_;  // until begin()
+  std::optional<conversation> talk_;         // from begin() on
 };
 
 }  // namespace sluice::inline v0::net

@@ -16,7 +16,6 @@
 #include "actor/node_core.hpp"
 #include "actor/start_flow_scope.hpp"
 #include "io/driver.hpp"
-#include "io/turn_hook.hpp"
 
 namespace sluice::inline v0::net {
 
@@ -52,7 +51,7 @@ class teller {
     const send_outcome outcome =
         core::send_from(meta_.self, core::message_type_of<M>, to, std::move(message), lane);
     // One chain for all metas of a turn.
-    if (scope.opened_run()) driver().call_after_turn(flush_);
+    if (scope.opened_run()) driver().call_after_turn(by_.turn_end);
     return outcome;
   }
   /// Never refused for lack of room: out of order beats not told.
@@ -67,16 +66,13 @@ class teller {
     const send_outcome outcome =
         core::send_control(by_, to.slot, to.generation, lane, std::move(message));
     // What is told after it in this turn may be chained, too.
-    if (!was_chaining && by_.has_run_of_sends()) driver().call_after_turn(flush_);
+    if (!was_chaining && by_.has_run_of_sends()) driver().call_after_turn(by_.turn_end);
     return outcome;
   }
 
  private:
-  void end_run_of_sends() noexcept { by_.end_run_of_sends(); }
-
   core::meta_state& meta_;
   core::execution& by_;
-  io::bound_hook<teller, &teller::end_run_of_sends> flush_{*this};
 };
 
 }  // namespace sluice::inline v0::net

@@ -27,8 +27,8 @@ class udp_workers {
   [[nodiscard]] std::uint32_t count() const noexcept {
     return static_cast<std::uint32_t>(places_.size());
   }
-  /// The worker whose datagram of `peer` this is, or nobody. By turns those are passed over for whom
-  /// `has_credit(place)` is false.
+  /// The worker whose datagram of `peer` this is, or nobody. By turns those are passed over for
+  /// whom `has_credit(place)` is false.
   template <class HasCredit>
   [[nodiscard]] std::uint32_t choose(const endpoint& peer, HasCredit&& has_credit) noexcept {
     const std::uint32_t size = count();

@@ -144,9 +144,8 @@ struct guard_dog : actor<guard_dog> {
 TEST_CASE("io faults: a port whose pipes fail tells what is missing, and ends once") {
   for (const op_site site : {op_site::pipe_read, op_site::pipe_write, op_site::child_exit}) {
     const bool is_write = site == op_site::pipe_write;
-    for (const int os_error :
-         is_write ? errors_of({request_kind::write, request_kind::poll})
-                  : errors_of({request_kind::read, request_kind::poll})) {
+    for (const int os_error : is_write ? errors_of({request_kind::write, request_kind::poll})
+                                       : errors_of({request_kind::read, request_kind::poll})) {
       for (std::uint64_t nth = 1; nth <= 3; ++nth) {
         if (site == op_site::child_exit && nth > 1) continue;
         INFO(io::to_string(site) << ", " << ::strerrorname_np(os_error) << ", the " << nth);
@@ -294,8 +293,8 @@ TEST_CASE("io faults: a watcher whose signals cannot be read ends; one that may 
       signal_notes told;
       net_node on{on_simulation(plan)};
       auto worker = on->spawn<guard_dog>({}, told);
-      REQUIRE(on->spawn_meta<signals::watcher>(
-          {.numbers = {SIGUSR1}, .worker = worker.value().id()}));
+      REQUIRE(
+          on->spawn_meta<signals::watcher>({.numbers = {SIGUSR1}, .worker = worker.value().id()}));
       ::kill(::getpid(), SIGUSR1);
       if (is_retried(os_error)) {
         std::unique_lock lock{told.guard};
