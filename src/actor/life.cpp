@@ -344,6 +344,7 @@ void child_ended(execution& by, meta_state& child) noexcept {
   const std::uint32_t parent_generation = child.parent_generation;
   // It has ended, whoever frees its place and whenever.
   base::add_single_writer(by.counters.ended, std::uint64_t{1});
+  self.kind.store(slot_kind::ended_meta, base::relaxed);  // Relaxed: a hint for who counts.
   // [LF5] acq_rel: everything of the child before; decides who frees it; pairs LF4, LF7.
   if (child.link.exchange(child_link::dead, base::acq_rel) == child_link::orphan) {
     delete &child;

@@ -27,7 +27,8 @@ struct behaviour;
 struct meta_state;
 struct process_extension;
 
-enum class slot_kind : std::uint8_t { free, process, io_meta, blocking_meta };
+/// ended_meta: terminated, and its parent has yet to let go of its place.
+enum class slot_kind : std::uint8_t { free, process, io_meta, blocking_meta, ended_meta };
 
 ///           spawn      init ok     exit wanted   terminated
 /// free      starting   -           -             -

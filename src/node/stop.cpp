@@ -36,12 +36,21 @@ template <class Wanted>
 void ask_to_exit(node_state& state, execution& by, const exit_reason& reason, Wanted&& wanted) {
   const slot* const root = state.core->root.load(base::relaxed);  // Relaxed: set before any stop.
   state.core->slots.for_each([&](slot& each) {
-    if (kind_of(each) == slot_kind::free || &each == root) return;
+    const slot_kind kind = kind_of(each);
+    if (kind == slot_kind::free || kind == slot_kind::ended_meta || &each == root) return;
     if (!wanted(each)) return;
     // A slot that changed hands meanwhile gets an exit for a past generation: dropped by it.
     // Relaxed: as just said, a wrong generation is harmless.
     send_exit(by, each.index, each.generation.load(base::relaxed), reason);
   });
+}
+
+// An I/O meta that was asked to end and is still there drains: its worker has yet to be told.
+bool has_draining(const node_state& state) {
+  bool found = false;
+  state.core->slots.for_each(
+      [&found](const slot& each) { found = found || kind_of(each) == slot_kind::io_meta; });
+  return found;
 }
 
 // Nothing runs that was asked to end, and no message moves.
@@ -50,11 +59,11 @@ void wait_until_quiet(node_state& state, base::nanoseconds_t deadline_ns) {
   unsigned looks_without_progress = 0;
   while (base::now_ns() < deadline_ns) {
     const message_totals totals = state.core->totals();
-    if (totals.outstanding() == 0) return;
     // A handler may take its time; after a while what is queued waits for nothing we know (a
     // timer).
     looks_without_progress = totals.handled == handled_before ? looks_without_progress + 1 : 0;
-    if (looks_without_progress == quiet_looks) return;
+    const bool is_quiet = totals.outstanding() == 0 || looks_without_progress >= quiet_looks;
+    if (is_quiet && !has_draining(state)) return;
     handled_before = totals.handled;
     wait_for_an_end(*state.core, deadline_ns);
   }
@@ -104,7 +113,7 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   if (alive(state) != 0) {
     core.slots.for_each([&](const slot& each) {
       const slot_kind kind = kind_of(each);
-      if (kind != slot_kind::free && kind != slot_kind::blocking_meta) {
+      if (kind == slot_kind::process || kind == slot_kind::io_meta) {
         left.push_back(describe(each));
       }
     });

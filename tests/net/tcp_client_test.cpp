@@ -460,6 +460,7 @@ TEST_CASE("an exit ends a client in every phase") {
       if (in == connected) REQUIRE(here.notes.wait_for(kind::connected, 1));
       on->exit(here.id, {reason, {}});
       CHECK(here.is_gone());
+      if (in == connected) CHECK(here.notes.wait_for(kind::disconnected, 1));
       CHECK(here.notes.count(kind::disconnected) == (in == connected ? 1 : 0));
       if (in == connected) {
         CHECK(peer->receive_to_end().empty());
