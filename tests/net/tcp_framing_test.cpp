@@ -243,6 +243,7 @@ TEST_CASE("one slow worker stops its own connections and none of another's") {
   service echo{on};
   std::vector<std::unique_ptr<client>> floods;
   std::vector<std::thread> writers;
+  floods.reserve(slow_count);  // A writer reads the list while it grows.
   for (std::size_t i = 0; i < slow_count; ++i) {
     floods.push_back(std::make_unique<client>(keeping.port));
     writers.emplace_back([&, i] { floods[i]->send(std::string(1 << 20, 'k')); });
