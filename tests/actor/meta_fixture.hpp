@@ -128,18 +128,22 @@ struct device : sluice::meta<device, ping, end_now, throw_now> {
 struct spawn_one {
   way how = way::waits;
 };
-struct owner : sluice::actor<owner, spawn_one, pong, end_now> {
+struct end_metas {};
+struct owner : sluice::actor<owner, spawn_one, pong, end_metas, end_now> {
   explicit owner(record& to) : out(to) {}
   void on(spawn_one order) {
     auto made = spawn_meta<device>({.is_pinned = false}, order.how, out);
     out.flag(!made);
     if (!made) return;
-    metas.insert(made.value().id());
+    out.flag(!metas.insert(made.value().id()).second);  // Rule 9.
     out.flag(send(made.value(), ping{7}) != sluice::send_outcome::accepted);
   }
   void on(pong one) {
     out.flag(one.value != 7 || !metas.contains(sender().as_alias()));
     out.answered.add();
+  }
+  void on(end_metas) {
+    for (const sluice::alias& each : metas) exit(each, sluice::exit_reason::shutdown());
   }
   void on(end_now) { exit(); }
   record& out;

@@ -3,12 +3,15 @@
 
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "actor/requests.hpp"
 #include "actor/test_node.hpp"
 #include "base/clock.hpp"
+#include "base/random.hpp"
 
 using namespace std::chrono_literals;
 using sluice::address;
@@ -201,6 +204,29 @@ struct scene {
 };
 
 }  // namespace
+
+TEST_CASE("request: the table of what is under way finds what is in it and nothing else") {
+  const std::uint64_t seed = static_cast<std::uint64_t>(sluice::base::now_ns());
+  INFO("seed " << seed);
+  sluice::base::random_source random{seed};
+  sluice::core::request_table table;
+  std::set<std::uint64_t> model;
+  for (int step = 0; step < 20'000; ++step) {
+    // Few places and many collisions: the numbers share their low bits.
+    const std::uint64_t number = (1 + random.next_below(12)) * 64 + random.next_below(3);
+    sluice::core::pending_request* const known = table.find({number});
+    REQUIRE((known != nullptr) == model.contains(number));
+    if (known != nullptr) {
+      REQUIRE(known->label == number + 1);
+      table.remove(known);
+      model.erase(number);
+    } else if (random.next_below(3) != 0) {
+      REQUIRE(table.add({number, number + 1, nullptr, {}, false}));
+      model.insert(number);
+    }
+    REQUIRE(table.count() == model.size());
+  }
+}
 
 TEST_CASE("request: a handler answers by its return, by a result, or with nothing") {
   scene at;
@@ -511,7 +537,13 @@ struct busy_meta : sluice::meta<busy_meta> {
       if (i % 8 == 2 && made) cancel_request(made.value());
     }
     test_counter stopped;
-    const std::stop_callback on_stop{stop, [&] { stopped.add(); }};
+    // Within the stop itself, while the handler flow leaves.
+    const std::stop_callback on_stop{stop, [&] {
+                                       if (request(to, doubled{1})) {
+                                         out.add({0, error_code::system, "asked in the stop"});
+                                       }
+                                       stopped.add();
+                                     }};
     static_cast<void>(stopped.reaches(1));
     // The handler flow has left: nobody would hear of it.
     if (request(to, doubled{1})) out.add({0, error_code::system, "asked at the end"});
