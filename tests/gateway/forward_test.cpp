@@ -292,8 +292,8 @@ TEST_CASE("forward: SIGTERM with bytes in flight: what was read on one side reac
   CHECK(number_before(summary, " bytes there") == got_there.size());
   CHECK(summary.find(": balanced") != std::string::npos);
   CHECK(gateway.status() == 0);
-  client.reset();
-  server.reset();
+  client.shutdown_both();
+  server.shutdown_both();
   asking.join();
   answering.join();
 }

@@ -250,6 +250,8 @@ class peer {
   /// What ended receive_to_end(): 0 = the peer's end of output.
   [[nodiscard]] int end_errno() const { return end_errno_; }
   void shutdown_write() { ::shutdown(socket_.get(), SHUT_WR); }
+  /// Ends what other threads do with it; the socket stays theirs.
+  void shutdown_both() { ::shutdown(socket_.get(), SHUT_RDWR); }
   void reset() {
     const ::linger at_once{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
