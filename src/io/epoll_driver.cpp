@@ -153,7 +153,8 @@ void epoll_driver::take_event(int fd, std::uint32_t events) noexcept {
     static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &changed));
   }
   if (told.interest == 0 && told.first_waiter != nobody) {  // one-shot, and others wait on
-    static_cast<void>(register_for(fd, told, false));
+    // Without a registration nobody would tell them: each tries again and meets the error itself.
+    if (register_for(fd, told, false) != 0) static_cast<void>(queue_waiters(told, ~0U));
   }
 }
 

@@ -26,7 +26,7 @@ pipe_writer::outcome pipe_writer::write(std::array<bytes, 3> parts) {
   const std::size_t size = parts[0].size() + parts[1].size() + parts[2].size();
   if (size == 0) return outcome::queued;
   if (queue_.total_bytes() + size > limits_.bytes_max) {
-    above_high_ = true;
+    above_high_ = !queue_.is_empty();  // With nothing queued no room will be made.
     return outcome::full;
   }
   for (bytes& part : parts) {

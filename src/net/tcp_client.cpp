@@ -182,7 +182,10 @@ void client::implementation::try_next_address() {
 
 void client::implementation::on_connect_done(result<base::unique_fd> outcome) noexcept {
   if (teller_->is_given_up()) return;
-  if (phase_ == phase::ending) return leave_unconnected();
+  if (phase_ == phase::ending) {
+    if (outcome) teller_->driver().forget(outcome.value().get());
+    return leave_unconnected();
+  }
   if (outcome) return on_established(std::move(outcome).value());
   if (next_address_ < addresses_.size() && base::now_ns() < attempt_deadline_ns_) {
     return try_next_address();

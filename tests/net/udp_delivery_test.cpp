@@ -202,7 +202,8 @@ TEST_CASE("a lone slow worker has its socket read no further, and goes on where 
   latch gate;
   std::atomic<bool> has_begun{false};
   std::atomic<int> count{0};
-  udp_service slow{on, {.read_bytes_max = 4096}, 1, [&](udp_worker&, udp::datagram&&) {
+  const udp::socket_options narrow{.read_bytes_max = 4096, .receive_buffer_bytes = 64 * 1024};
+  udp_service slow{on, narrow, 1, [&](udp_worker&, udp::datagram&&) {
                      has_begun = true;
                      gate.wait();
                      ++count;
