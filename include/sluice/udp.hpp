@@ -62,8 +62,8 @@ struct socket_options {
   std::uint32_t read_bytes_max = 1024 * 1024;
   std::uint32_t queue_bytes_max = 1024 * 1024;  ///< to be sent
   std::uint32_t queue_count_max = 4096;
-  /// Asked of the kernel (SO_RCVBUF), which may give less; 0 = the system's own. What comes while it is
-  /// full is lost.
+  /// Asked of the kernel (SO_RCVBUF), which may give less; 0 = the system's own. What comes while
+  /// it is full is lost.
   std::uint32_t receive_buffer_bytes = 4 * 1024 * 1024;
   std::uint32_t send_buffer_bytes = 0;
 
