@@ -33,7 +33,9 @@ class timeout : private sched::timer_node {
     cancel();
     driver_.deadlines().arm(*this, at_ns);
   }
-  void cancel() noexcept { driver_.deadlines().cancel(*this); }
+  void cancel() noexcept {
+    if (is_armed()) driver_.deadlines().cancel(*this);  // Else the driver may be gone.
+  }
   [[nodiscard]] bool is_running() const noexcept { return is_armed(); }
 
  private:
