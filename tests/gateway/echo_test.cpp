@@ -210,10 +210,11 @@ TEST_CASE(
 
 TEST_CASE("SIGTERM amid traffic: it stops in time and in balance") {
   tcp_echo gateway;
+  std::vector<std::unique_ptr<peer>> sockets;  // Connected while it surely listens.
+  for (int i = 0; i < 8; ++i) sockets.push_back(std::make_unique<peer>(gateway.port));
   std::vector<std::thread> peers;
-  for (int i = 0; i < 8; ++i) {
-    peers.emplace_back([&] {
-      peer own{gateway.port};
+  for (auto& own : sockets) {
+    peers.emplace_back([&own = *own] {
       const std::string piece(10'000, 'p');
       char back[10'000];
       while (own.send(piece) && ::recv(own.fd(), back, sizeof back, 0) > 0) {

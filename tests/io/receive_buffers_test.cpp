@@ -185,8 +185,11 @@ TEST_CASE("those who keep their slices leave buffers to those who give them back
   const auto copied_before = buffers.copied_count();
   for (int round = 0; round < 20; ++round) {
     REQUIRE(send_all(fresh_ends.theirs.get(), "x"));
-    REQUIRE(ring.run_until(
-        [&] { return fresh.stream.bytes_in() == static_cast<std::uint64_t>(round + 1); }));
+    REQUIRE(ring.run_until([&] {
+      // Sent too: what is being sent is held.
+      return fresh.stream.bytes_in() == static_cast<std::uint64_t>(round + 1) &&
+             fresh.stream.queued_bytes() == 0;
+    }));
   }
   // Simulated sends take their time, and hold what they send meanwhile.
   if (this_environment() != environment::simulated) {
