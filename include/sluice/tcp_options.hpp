@@ -67,7 +67,8 @@ struct connection_options {
   /// Nothing comes from the peer for so long (idle). Does not run while reading is paused here, and
   /// while bytes wait for the peer to take them.
   std::chrono::milliseconds read_idle_max{0};
-  /// Bytes wait to be sent and the kernel takes none of them (write_stalled).
+  /// Bytes wait to be sent and the peer takes none of them (write_stalled): told between once and
+  /// twice this time after the last progress.
   std::chrono::milliseconds write_stall_max{0};
   /// Until the first bytes have come, or the first frame, with the PROXY header before it if one is
   /// due (handshake_timed_out).

@@ -159,7 +159,11 @@ template <class Call>
 [[nodiscard]] attempt_result try_send(const request& what, std::uint32_t size_max) noexcept {
   const std::size_t size = std::min(what.size, size_max);
   const int flags = static_cast<int>(what.flags) | MSG_DONTWAIT | MSG_NOSIGNAL;
-  return sent(what, answer_of([&] { return ::send(what.fd, what.memory, size, flags); }), size);
+  return sent(what, answer_of([&] {
+                return ::sendto(what.fd, what.memory, size, flags, what.address,
+                                what.address_length);
+              }),
+              size);
 }
 
 [[nodiscard]] attempt_result try_send_message(const request& what,

@@ -60,6 +60,7 @@ constexpr unsigned tries_max = 8;               // of a send that was interrupte
 
 /// What a split send points at.
 struct datagram_sends::run {
+  ::msghdr header{};
   std::array<::iovec, segment_count_max> vectors{};
   std::array<bytes, segment_count_max> slices{};
   alignas(::cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control{};
@@ -78,8 +79,6 @@ struct datagram_sends::flight {
   std::uint8_t tries = 0;
   int pending_error = 0;  // DS2: what the first try met
   endpoint to;
-  ::msghdr header{};
-  ::iovec vector{};
   bytes data;
   std::unique_ptr<run> many;  // of a split send
 };
@@ -163,11 +162,6 @@ datagram_sends::flight& datagram_sends::take_flight(bool is_run) {
   taken.to = queue_[0].to;
   taken.tries = 0;
   taken.pending_error = 0;
-  taken.header = {};
-  if (!taken.to.is_empty()) {
-    taken.header.msg_name = const_cast<::sockaddr*>(sockaddr_of(taken.to));
-    taken.header.msg_namelen = sockaddr_length(taken.to);
-  }
   ++in_flight_;
   return taken;
 }
@@ -177,9 +171,6 @@ void datagram_sends::launch_one() noexcept {
   next.count = 1;
   next.data = queue_.pop_front();
   next.size = static_cast<std::uint32_t>(next.data.size());
-  next.vector = {const_cast<std::byte*>(next.data.data()), next.data.size()};
-  next.header.msg_iov = &next.vector;
-  next.header.msg_iovlen = 1;
   start(next);
 }
 
@@ -194,18 +185,29 @@ void datagram_sends::launch_run(std::uint32_t count) noexcept {
     all.vectors[index] = {const_cast<std::byte*>(slice.data()), slice.size()};
     next.size += static_cast<std::uint32_t>(slice.size());
   }
-  next.header.msg_iov = all.vectors.data();
-  next.header.msg_iovlen = count;
-  next.header.msg_control = all.control.data();
-  next.header.msg_controllen =
+  all.header = {};
+  if (!next.to.is_empty()) {
+    all.header.msg_name = const_cast<::sockaddr*>(sockaddr_of(next.to));
+    all.header.msg_namelen = sockaddr_length(next.to);
+  }
+  all.header.msg_iov = all.vectors.data();
+  all.header.msg_iovlen = count;
+  all.header.msg_control = all.control.data();
+  all.header.msg_controllen =
       write_segment_control(all.control, static_cast<std::uint16_t>(all.slices[0].size()));
   start(next);
 }
 
 void datagram_sends::start(flight& next) noexcept {
   ++counters_.sends;
-  driver_.start(next.op,
-                request::send_message(fd_, op_site::datagram_send, &next.header, MSG_NOSIGNAL));
+  if (next.many != nullptr) {
+    return driver_.start(next.op, request::send_message(fd_, op_site::datagram_send,
+                                                        &next.many->header, MSG_NOSIGNAL));
+  }
+  const bool has_peer = next.to.is_empty();
+  driver_.start(next.op, request::send_to(fd_, op_site::datagram_send, next.data.span(),
+                                          has_peer ? nullptr : sockaddr_of(next.to),
+                                          has_peer ? 0 : sockaddr_length(next.to), MSG_NOSIGNAL));
 }
 
 // ---- what became of it ----

@@ -56,6 +56,7 @@ void datagram_socket::open(base::unique_fd socket, const datagram_options& optio
   send.takes_errors = takes_errors_;
   sends_.open(socket_.get(), send);
   state_ = state::open;
+  driver_.expect_many(socket_.get());
   driver_.call_at_detach(detach_);
   update_reading();
 }

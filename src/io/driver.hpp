@@ -78,6 +78,9 @@ class driver : public sched::driver {
     op.cancel_asked_ = true;
     if (!stopping_) ask_to_end(op.user_data_);
   }
+  /// A hint: until forget(fd), `fd` serves many operations. A driver that can spare the look-up of
+  /// the descriptor an operation does so.
+  virtual void expect_many(int) noexcept {}
   /// D5.
   virtual void forget(int fd) noexcept = 0;
 

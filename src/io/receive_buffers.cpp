@@ -18,6 +18,12 @@
 namespace sluice::inline v0::io {
 namespace {
 
+// An odd number of cache lines (B6).
+[[nodiscard]] constexpr std::uint32_t stride_of(std::uint32_t buffer_bytes) noexcept {
+  constexpr auto line_bytes = static_cast<std::uint32_t>(base::cache_line_bytes);
+  return ((buffer_bytes + line_bytes - 1) / line_bytes | 1) * line_bytes;
+}
+
 // The states of the return stack's word (B3); any other value is a block's address.
 constexpr std::uintptr_t returns_empty = 0;
 constexpr std::uintptr_t returns_wanted = 1;
@@ -86,6 +92,7 @@ receive_buffers::receive_buffers(std::uint32_t count, std::uint32_t buffer_bytes
                                  sched::driver& waker)
     : count_(count),
       buffer_bytes_(buffer_bytes),
+      stride_bytes_(stride_of(buffer_bytes)),
       reserve_count_(std::max(1U, count / 4)),
       share_divisor_(std::max(1U, (count - reserve_count_) / shares_at_most)),
       waker_(waker),
@@ -106,7 +113,7 @@ result<receive_buffers*> receive_buffers::create(::io_uring* ring, std::uint32_t
   const std::size_t ring_bytes =
       ring == nullptr ? 0
                       : (count * sizeof(::io_uring_buf) + page_bytes - 1) / page_bytes * page_bytes;
-  const std::size_t total_bytes = ring_bytes + std::size_t{count} * buffer_bytes;
+  const std::size_t total_bytes = ring_bytes + std::size_t{count} * stride_of(buffer_bytes);
   void* memory =
       ::mmap(nullptr, total_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return error_from_errno(errno, "receive buffers: mmap");

@@ -19,6 +19,8 @@
 //   B5  The fewer buffers are free, the fewer an account is lent: those who keep what they got make
 //       room for those who give back, who are still lent theirs when keepers get copies. So slow
 //       consumers together hold at most three quarters of the buffers and their accounts' limits.
+//   B6  Buffers begin an odd number of cache lines apart, or the first lines of all of them would
+//       compete for the same few places of the cache.
 // Memory: count × bytes (mapped), 64 bytes a buffer for its owner block, one account a stream.
 #pragma once
 
@@ -169,12 +171,13 @@ class receive_buffers {
     return (free_count_ - reserve_count_) / share_divisor_ + 1;
   }
   [[nodiscard]] std::byte* address_of(std::uint32_t index) const noexcept {
-    return memory_ + std::size_t{index} * buffer_bytes_;
+    return memory_ + std::size_t{index} * stride_bytes_;
   }
 
   // Written once.
   const std::uint32_t count_;
   const std::uint32_t buffer_bytes_;
+  const std::uint32_t stride_bytes_;  // B6
   const std::uint32_t reserve_count_;  // free buffers below which bytes are copied out
   const std::uint32_t share_divisor_;  // B5
   sched::driver& waker_;

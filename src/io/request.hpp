@@ -18,7 +18,7 @@ enum class request_kind : std::uint8_t {
   accept,            ///< multishot: a descriptor a completion
   connect,           ///< 0, or -errno when it could not be established
   receive,           ///< into a buffer of the driver's; 0 = end of input
-  send,              ///< one range of memory
+  send,              ///< one range of memory, to the peer or to `address`
   send_message,      ///< a msghdr: gathered, or a datagram with its address
   receive_datagram,  ///< multishot, into a buffer of the driver's: see datagram_header.hpp
   poll,              ///< one answer when any of the events is there
@@ -60,6 +60,8 @@ struct request {
   std::uint32_t size = 0;   ///< of memory, but for msghdrs
   std::uint32_t flags = 0;  ///< MSG_*, SOCK_* or poll events
   std::int64_t offset = -1;
+  const ::sockaddr* address = nullptr;  ///< send, of a datagram; must stay until the end
+  ::socklen_t address_length = 0;
 
   /// What one read or write takes at most: larger ranges go on after a short answer, as with the
   /// kernel's own limit. (4 GiB cut to 32 bits would read nothing, which means the end.)
@@ -83,6 +85,15 @@ struct request {
   [[nodiscard]] static request send(int fd, op_site site, const std::byte* data, std::uint32_t size,
                                     std::uint32_t flags) noexcept {
     return {request_kind::send, site, false, fd, const_cast<std::byte*>(data), size, flags};
+  }
+  /// A datagram; without an address it goes to the peer the socket is connected to.
+  [[nodiscard]] static request send_to(int fd, op_site site, std::span<const std::byte> data,
+                                       const ::sockaddr* address, ::socklen_t length,
+                                       std::uint32_t flags) noexcept {
+    request made = send(fd, site, data.data(), static_cast<std::uint32_t>(data.size()), flags);
+    made.address = address;
+    made.address_length = length;
+    return made;
   }
   [[nodiscard]] static request send_message(int fd, op_site site, const ::msghdr* message,
                                             std::uint32_t flags) noexcept {

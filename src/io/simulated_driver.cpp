@@ -210,12 +210,12 @@ void simulated_driver::end_cancelled(active& of) noexcept {
 
 /// Whether an earlier send of the descriptor is to go first.
 bool simulated_driver::has_to_wait(const active& of) const noexcept {
-  if (!simulation_.options().keeps_send_order || of.what.kind != request_kind::send_message) {
+  if (!simulation_.options().keeps_send_order || of.what.site != op_site::datagram_send) {
     return false;
   }
   // Taken in order, so the earlier ones are further up.
   for (const active* each = active_.data(); each != &of; ++each) {
-    if (each->number != 0 && each->what.fd == of.what.fd && each->what.kind == of.what.kind) {
+    if (each->number != 0 && each->what.fd == of.what.fd && each->what.site == of.what.site) {
       return true;
     }
   }

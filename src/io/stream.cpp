@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "io/acknowledged.hpp"
 
 namespace sluice::inline v0::io {
 namespace {
@@ -54,6 +55,7 @@ void stream::open(base::unique_fd socket, std::shared_ptr<const stream_options> 
   if (options_->limits.is_any()) {
     clock_ = std::make_unique<stream_clock>();
     clock_->start(options_->limits, base::now_ns());
+    tells_taken_ = acknowledged_bytes(socket_.get()).has_value();
     look_at_clock();
   }
   update_reading();
@@ -247,8 +249,8 @@ void stream::flush() noexcept {
   if (state_ != state::open && state_ != state::flushing) return;
   int flags = MSG_NOSIGNAL;
   if (clock_ != nullptr) clock_->on_send(driver_.turn_time_ns());  // S6
-  // The kernel itself goes on after a short send, unless its progress is to be seen.
-  if (clock_ == nullptr || !clock_->limits_writes()) flags |= MSG_WAITALL;
+  // The kernel itself goes on after a short send, unless only that would show progress.
+  if (tells_taken_ || clock_ == nullptr || !clock_->watches_sends()) flags |= MSG_WAITALL;
   if (queue_.count() == 1) {
     const bytes& only = queue_.front();
     sending_bytes_ = static_cast<std::uint32_t>(std::min<std::size_t>(only.size(), INT32_MAX));
@@ -373,6 +375,9 @@ void stream::on_timeout() noexcept {
 }
 
 void stream::look_at_clock() noexcept {
+  if (send_.in_flight() && tells_taken_ && clock_->watches_sends()) {
+    clock_->on_taken(acknowledged_bytes(socket_.get()).value_or(0), driver_.turn_time_ns());
+  }
   const stream_clock::situation there{holds_ == 0 && !input_ended_, send_.in_flight()};
   base::nanoseconds_t next_ns = base::no_deadline;
   switch (clock_->look(driver_.turn_time_ns(), there, next_ns)) {

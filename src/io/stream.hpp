@@ -151,6 +151,7 @@ class stream final : private timeout::listener, private credit_listener {
   bool reset_on_close_ = false;
   bool multishot_ = true;
   bool received_before_ = false;
+  bool tells_taken_ = false;  // S6: the kernel knows what the peer has taken
   int os_error_ = 0;
   std::uint32_t discarded_bytes_ = 0;
   std::uint32_t sending_bytes_ = 0;

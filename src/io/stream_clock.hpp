@@ -10,6 +10,7 @@
 //  read_idle      the last bytes that came            nobody here holds reading; while a send waits
 //                                                     for the peer, from its last progress
 //  write_stall    the begin or progress of a send     a send is under way
+//                 (what is seen of it: on_taken)
 //  keep_alive     the begin or end of the last send   none is
 #pragma once
 
@@ -44,10 +45,19 @@ class stream_clock {
     handshake_ns_ = limits.handshake_ns == 0 ? base::no_deadline : now_ns + limits.handshake_ns;
     heard_ns_ = sent_ns_ = now_ns;
   }
-  [[nodiscard]] bool limits_writes() const noexcept { return limits_.write_stall_ns != 0; }
+  /// Whether a send under way is looked at.
+  [[nodiscard]] bool watches_sends() const noexcept {
+    return (limits_.write_stall_ns | limits_.read_idle_ns) != 0;
+  }
 
   void on_heard(base::nanoseconds_t now_ns) noexcept { heard_ns_ = now_ns; }
   void on_send(base::nanoseconds_t now_ns) noexcept { sent_ns_ = now_ns; }
+  /// To be told before look() while a send is under way: what its peer has taken so far. More than
+  /// at the last look counts as progress now, so a stall is told between once and twice its limit.
+  void on_taken(std::uint64_t bytes, base::nanoseconds_t now_ns) noexcept {
+    if (bytes != taken_bytes_) sent_ns_ = now_ns;
+    taken_bytes_ = bytes;
+  }
   void finish_handshake() noexcept { handshake_ns_ = base::no_deadline; }
 
   /// What is due first; `next_ns` is when to look again if it was nothing.
@@ -59,6 +69,7 @@ class stream_clock {
   base::nanoseconds_t handshake_ns_ = base::no_deadline;
   base::nanoseconds_t heard_ns_ = 0;
   base::nanoseconds_t sent_ns_ = 0;
+  std::uint64_t taken_bytes_ = 0;
 };
 
 }  // namespace sluice::inline v0::io

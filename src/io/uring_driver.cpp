@@ -13,6 +13,9 @@ namespace {
 constexpr std::uint64_t ignored_number = operation_table::number(0, 0, entry_kind::ignored);
 constexpr std::uint64_t signal_number = operation_table::number(1, 0, entry_kind::ignored);
 
+constexpr unsigned registered_max = 16;
+constexpr int unregistered = -1;
+
 [[nodiscard]] ::__kernel_timespec timespec_of(base::nanoseconds_t span_ns) noexcept {
   ::__kernel_timespec spec{};
   spec.tv_sec = span_ns / 1'000'000'000;
@@ -48,6 +51,8 @@ void fill(::io_uring_sqe& entry, const request& what) noexcept {
       return;
     case request_kind::send:
       ::io_uring_prep_send(&entry, what.fd, what.memory, what.size, message_flags);
+      entry.addr2 = reinterpret_cast<std::uintptr_t>(what.address);
+      entry.addr_len = static_cast<std::uint16_t>(what.address_length);
       return;
     case request_kind::send_message:
       ::io_uring_prep_sendmsg(&entry, what.fd, static_cast<::msghdr*>(what.memory), what.flags);
@@ -130,9 +135,39 @@ sched::park_outcome uring_driver::park(base::nanoseconds_t deadline_ns) noexcept
   return sched::park_outcome::event;  // also EINTR, EAGAIN, EBUSY: the caller polls and looks again
 }
 
+// A full table, or a kernel that refuses one, costs the look-ups and nothing else.
+void uring_driver::expect_many(int fd) noexcept {
+  if (is_stopping()) return;
+  if (registered_.empty()) {
+    if (::io_uring_register_files_sparse(&ring_, registered_max) != 0) return;
+    registered_.assign(registered_max, unregistered);
+  }
+  const auto place = std::find(registered_.begin(), registered_.end(), unregistered);
+  if (place == registered_.end()) return;
+  const auto index = static_cast<unsigned>(place - registered_.begin());
+  if (::io_uring_register_files_update(&ring_, index, &fd, 1) == 1) *place = fd;
+}
+
+void uring_driver::forget(int fd) noexcept {
+  const auto place = std::find(registered_.begin(), registered_.end(), fd);
+  if (place == registered_.end()) return;
+  *place = unregistered;
+  const auto index = static_cast<unsigned>(place - registered_.begin());
+  const int none = unregistered;
+  static_cast<void>(::io_uring_register_files_update(&ring_, index, &none, 1));  // U3
+}
+
+void uring_driver::name_file(::io_uring_sqe& entry, int fd) const noexcept {
+  const auto place = std::find(registered_.begin(), registered_.end(), fd);
+  if (place == registered_.end()) return;
+  entry.fd = static_cast<int>(place - registered_.begin());
+  entry.flags |= IOSQE_FIXED_FILE;
+}
+
 void uring_driver::begin(std::uint64_t number, const request& what) noexcept {
   ::io_uring_sqe* entry = next_entry();
   fill(*entry, what);
+  if (!registered_.empty()) name_file(*entry, what.fd);
   entry->user_data = number;
 }
 

@@ -8,6 +8,8 @@
 //   U1  Nothing is lost: when the submission ring is full it is submitted; when the kernel cannot
 //       take more, entries wait in order in an overflow list.
 //   U2  The eventfd of the wake signal is watched by one multishot poll and never read.
+//   U3  A registered descriptor is registered until forget(fd): the ring then holds its file, which
+//       a close() of the descriptor alone would not close.
 // Memory: the ring (sq_entries, cq_entries), the buffers. No allocation a turn.
 #pragma once
 
@@ -46,7 +48,8 @@ class uring_driver final : public driver {
   [[nodiscard]] result<void> attach() override;
   [[nodiscard]] sched::park_outcome park(base::nanoseconds_t deadline_ns) noexcept override;
   void wake() noexcept override { signal_.wake(); }
-  void forget(int) noexcept override {}
+  void expect_many(int fd) noexcept override;
+  void forget(int fd) noexcept override;
 
   /// "io_uring, kernel 6.18.44: SINGLE_ISSUER|DEFER_TASKRUN|… (refused: none), 256/4096 entries,
   /// …".
@@ -65,6 +68,7 @@ class uring_driver final : public driver {
   void close() noexcept override;
 
   [[nodiscard]] ::io_uring_sqe* next_entry() noexcept;
+  void name_file(::io_uring_sqe& entry, int fd) const noexcept;
   [[nodiscard]] int enter_once() noexcept;
   void move_overflow() noexcept;
   void drain() noexcept;
@@ -79,6 +83,7 @@ class uring_driver final : public driver {
   unsigned flags_accepted_ = 0;
   wake_signal signal_;
   std::vector<::io_uring_sqe> overflow_;  // U1
+  std::vector<int> registered_;           // U3: the descriptors, by their place in the ring's table
 };
 
 }  // namespace sluice::inline v0::io

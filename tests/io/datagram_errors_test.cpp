@@ -3,7 +3,7 @@
 
 using namespace io_test;
 using io::datagram_outcome;
-using io::request_kind;
+using io::op_site;
 
 namespace {
 
@@ -37,7 +37,7 @@ struct scripted {
           datagram_outcome::accepted);
     driver.poll();
   }
-  [[nodiscard]] unsigned sends() const { return driver.count(request_kind::send_message); }
+  [[nodiscard]] unsigned sends() const { return driver.count(op_site::datagram_send); }
 
   const endpoint to = endpoint::parse("127.0.0.1:9").value();
   scripted_driver driver;
@@ -56,16 +56,16 @@ TEST_CASE("a send that was interrupted is tried again, and not for ever") {
     scripted on;
     on.send("one");
     for (int tries = 0; tries < 5; ++tries) {
-      on.driver.answer(request_kind::send_message, -os_error);
+      on.driver.answer(op_site::datagram_send, -os_error);
       on.driver.poll();
       CHECK(on.sends() == 1);
     }
-    on.driver.answer(request_kind::send_message, 3);
+    on.driver.answer(op_site::datagram_send, 3);
     CHECK(on.peer.socket.sent().datagrams == 1);
     CHECK(on.peer.failures.empty());
     on.send("two");
     for (int tries = 0; tries < 8; ++tries) {
-      on.driver.answer(request_kind::send_message, -os_error);
+      on.driver.answer(op_site::datagram_send, -os_error);
       on.driver.poll();
     }
     CHECK(on.sends() == 0);
@@ -81,19 +81,19 @@ TEST_CASE("an error that may be another datagram's costs a send one more try") {
     CAPTURE(os_error, takes_errors);
     scripted on{takes_errors};
     on.send("one");
-    on.driver.answer(request_kind::send_message, -os_error);
+    on.driver.answer(op_site::datagram_send, -os_error);
     on.driver.poll();
     CHECK(on.sends() == 1);
-    on.driver.answer(request_kind::send_message, 3);
+    on.driver.answer(op_site::datagram_send, 3);
     CHECK(on.peer.socket.sent().datagrams == 1);
     CHECK(on.peer.socket.sent().failed == 0);
     // The error queue of the idle socket is empty; without one the socket's own peer is told.
     CHECK(on.peer.failures.size() == (takes_errors ? 0 : 1));
     on.peer.failures.clear();
     on.send("two");
-    on.driver.answer(request_kind::send_message, -os_error);
+    on.driver.answer(op_site::datagram_send, -os_error);
     on.driver.poll();
-    on.driver.answer(request_kind::send_message, -os_error);
+    on.driver.answer(op_site::datagram_send, -os_error);
     on.driver.poll();
     CHECK(on.sends() == 0);
     REQUIRE(on.peer.failures.size() == 1);
@@ -114,7 +114,7 @@ TEST_CASE("every other error of a send is told, counted, and ends nothing") {
     CAPTURE(os_error);
     scripted on;
     on.send("one");
-    on.driver.answer(request_kind::send_message, -os_error);
+    on.driver.answer(op_site::datagram_send, -os_error);
     on.driver.poll();
     CHECK(on.sends() == 0);
     REQUIRE(on.peer.failures.size() == 1);
@@ -122,19 +122,19 @@ TEST_CASE("every other error of a send is told, counted, and ends nothing") {
     CHECK(on.peer.socket.sent().failed == 1);
     CHECK(on.peer.socket.is_open());
     on.send("two");
-    on.driver.answer(request_kind::send_message, 3);
+    on.driver.answer(op_site::datagram_send, 3);
     CHECK(on.peer.socket.sent().datagrams == 1);
   }
 }
 
 TEST_CASE("a broken descriptor ends a datagram socket, told once, whoever noticed") {
   for (const int os_error : broken_errors) {
-    for (const auto kind : {request_kind::send_message, request_kind::receive_datagram}) {
+    for (const auto site : {op_site::datagram_send, op_site::datagram_receive}) {
       CAPTURE(os_error);
       scripted on;
       on.send("one");
       CHECK(on.peer.socket.send(on.to, bytes::copy_of("queued")) == datagram_outcome::accepted);
-      on.driver.answer(kind, -os_error);
+      on.driver.answer(site, -os_error);
       for (int turn = 0; turn < 3; ++turn) on.driver.poll();
       CHECK(on.peer.closed_count == 1);
       CHECK(on.peer.end_error == os_error);
@@ -154,11 +154,11 @@ TEST_CASE("a split send that was refused leaves in single ones, whatever the ker
     on.driver.poll();
     CHECK(on.sends() == 1);
     while (on.sends() == 1) {  // once more for those that may be another datagram's
-      on.driver.answer(request_kind::send_message, -os_error);
+      on.driver.answer(op_site::datagram_send, -os_error);
       on.driver.poll();
     }
     CHECK(on.sends() == 10);
-    while (on.sends() != 0) on.driver.answer(request_kind::send_message, 5);
+    while (on.sends() != 0) on.driver.answer(op_site::datagram_send, 5);
     CHECK(on.peer.socket.sent().datagrams == 10);
     CHECK(on.peer.failures.empty());
     // Larger ones than those that were refused are not tried either.
@@ -167,7 +167,7 @@ TEST_CASE("a split send that was refused leaves in single ones, whatever the ker
     }
     on.driver.poll();
     CHECK(on.sends() == 3);
-    while (on.sends() != 0) on.driver.answer(request_kind::send_message, 6);
+    while (on.sends() != 0) on.driver.answer(op_site::datagram_send, 6);
   }
 }
 
@@ -177,7 +177,7 @@ TEST_CASE("another error of a split send is told for all of its datagrams") {
     CHECK(on.peer.socket.send(on.to, bytes::copy_of("alike")) == datagram_outcome::accepted);
   }
   on.driver.poll();
-  on.driver.answer(request_kind::send_message, -ENOBUFS);
+  on.driver.answer(op_site::datagram_send, -ENOBUFS);
   REQUIRE(on.peer.failures.size() == 1);
   CHECK(on.peer.failures[0].count == 10);
   CHECK(on.peer.socket.sent().failed == 10);
@@ -192,11 +192,11 @@ TEST_CASE("no more sends are in flight than allowed, and the rest follows") {
     CHECK(peer.socket.send(to, bytes::copy_of("x")) == datagram_outcome::accepted);
   }
   driver.poll();
-  CHECK(driver.count(request_kind::send_message) == 4);
+  CHECK(driver.count(op_site::datagram_send) == 4);
   for (int left = 9; left >= 0; --left) {
-    driver.answer(request_kind::send_message, 1);
+    driver.answer(op_site::datagram_send, 1);
     driver.poll();
-    CHECK(driver.count(request_kind::send_message) == static_cast<unsigned>(std::min(left, 4)));
+    CHECK(driver.count(op_site::datagram_send) == static_cast<unsigned>(std::min(left, 4)));
   }
   CHECK(peer.socket.sent().datagrams == 10);
   peer.socket.abort();
@@ -209,9 +209,9 @@ TEST_CASE("no error of a receive but a broken descriptor ends a datagram socket"
   const auto check = [&](int os_error, unsigned flags) {
     CAPTURE(os_error, flags);
     scripted on;
-    on.driver.answer(request_kind::receive_datagram, -os_error, flags);
+    on.driver.answer(op_site::datagram_receive, -os_error, flags);
     for (int turn = 0; turn < 3; ++turn) on.driver.poll();
-    CHECK(on.driver.count(request_kind::receive_datagram) == 1);
+    CHECK(on.driver.count(op_site::datagram_receive) == 1);
     on.driver.arrive(name_of(from), "still there");
     REQUIRE(on.peer.got.size() == 1);
     CHECK(on.peer.got[0].data.text() == "still there");
@@ -233,7 +233,7 @@ TEST_CASE("a receive that lost its F_MORE is armed again, with and without a dat
   for (int round = 0; round < 5; ++round) {
     on.driver.arrive(name_of(from), "last", false);
     on.driver.poll();
-    CHECK(on.driver.count(request_kind::receive_datagram) == 1);
+    CHECK(on.driver.count(op_site::datagram_receive) == 1);
   }
   CHECK(on.peer.got.size() == 5);
   CHECK(on.peer.got[4].peer == from);
@@ -244,8 +244,8 @@ TEST_CASE("errors without end make the reading rest, not spin") {
   unsigned answered = 0;
   const auto begin_ns = base::now_ns();
   while (base::now_ns() - begin_ns < 100'000'000) {
-    if (on.driver.find(request_kind::receive_datagram) != nullptr) {
-      on.driver.answer(request_kind::receive_datagram, -ENETDOWN);
+    if (on.driver.find(op_site::datagram_receive) != nullptr) {
+      on.driver.answer(op_site::datagram_receive, -ENETDOWN);
       ++answered;
     }
     on.driver.poll();
@@ -261,7 +261,7 @@ TEST_CASE("a buffer that makes no sense is thrown away and given back") {
     const auto index = on.driver.buffers().pick();
     REQUIRE(index);
     std::memcpy(on.driver.buffers().memory_of(*index).data(), head.data(), sizeof head);
-    on.driver.answer(request_kind::receive_datagram, static_cast<int>(size),
+    on.driver.answer(op_site::datagram_receive, static_cast<int>(size),
                      io::completion::flag_buffer | io::completion::flag_more | (*index << 16));
   };
   answer_with(3, {16, 0, 0, 0});              // shorter than its own head

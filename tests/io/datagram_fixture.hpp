@@ -145,21 +145,21 @@ class scripted_driver final : public io::driver {
   void forget(int) noexcept override {}
   std::string describe() const override { return "scripted"; }
 
-  /// The oldest request of this kind that is under way, or null.
-  [[nodiscard]] asked* find(io::request_kind kind) {
+  /// The oldest request of this site that is under way, or null.
+  [[nodiscard]] asked* find(io::op_site site) {
     for (asked& each : under_way) {
-      if (each.what.kind == kind) return &each;
+      if (each.what.site == site) return &each;
     }
     return nullptr;
   }
-  [[nodiscard]] unsigned count(io::request_kind kind) const {
+  [[nodiscard]] unsigned count(io::op_site site) const {
     unsigned found = 0;
-    for (const asked& each : under_way) found += each.what.kind == kind ? 1U : 0U;
+    for (const asked& each : under_way) found += each.what.site == site ? 1U : 0U;
     return found;
   }
-  /// Completes the oldest request of this kind; the callback runs before this returns.
-  void answer(io::request_kind kind, int result, unsigned flags = 0) {
-    asked* const there = find(kind);
+  /// Completes the oldest request of this site; the callback runs before this returns.
+  void answer(io::op_site site, int result, unsigned flags = 0) {
+    asked* const there = find(site);
     REQUIRE(there != nullptr);
     const std::uint64_t number = there->number;
     if ((flags & io::completion::flag_more) == 0) {
@@ -170,7 +170,7 @@ class scripted_driver final : public io::driver {
   }
   /// A datagram arrives in a buffer as the kernel writes it.
   void arrive(std::span<const std::byte> name, std::string_view payload, bool more = true) {
-    asked* const there = find(io::request_kind::receive_datagram);
+    asked* const there = find(io::op_site::datagram_receive);
     REQUIRE(there != nullptr);
     const auto& shape = *static_cast<const ::msghdr*>(there->what.memory);
     const auto index = buffers().pick();
@@ -183,7 +183,7 @@ class scripted_driver final : public io::driver {
     std::memcpy(room.data() + sizeof head, name.data(),
                 std::min<std::size_t>(name.size(), shape.msg_namelen));
     std::memcpy(room.data() + start, payload.data(), payload.size());
-    answer(io::request_kind::receive_datagram, static_cast<int>(start + payload.size()),
+    answer(io::op_site::datagram_receive, static_cast<int>(start + payload.size()),
            io::completion::flag_buffer | (*index << 16) | (more ? io::completion::flag_more : 0U));
   }
   std::vector<asked> under_way;

@@ -14,11 +14,15 @@ const io::uring_options large_buffers{.common = {.buffer_count = 16, .buffer_byt
 // Where requests are interrupted, and succeed though cancelled, at random.
 bool has_retries() { return this_environment() == environment::simulated; }
 
-void close_and_check(loop& ring, peer_datagrams& peer) {
+void close_and_check_one(loop& ring, peer_datagrams& peer) {
   peer.got.clear();
   peer.socket.abort();
   CHECK(ring.run_until([&] { return peer.is_closed(); }));
   CHECK(peer.closed_count == 1);
+}
+
+void close_and_check(loop& ring, peer_datagrams& peer) {
+  close_and_check_one(ring, peer);
   CHECK(ring.driver->in_flight_count() == 0);
   CHECK(ring.driver->buffers().free_count() == ring.driver->buffers().count());
   CHECK(ring.driver->counters().late.load() == 0);
@@ -55,6 +59,32 @@ TEST_CASE("datagrams of any size come back exactly, over IPv4 and IPv6") {
   loop ring;
   echo_sizes(ring, "127.0.0.1", {0, 1, 64, 0, 0, 1472, 1023, 1024, 16000});
   echo_sizes(ring, "::1", {0, 1, 64, 0, 0, 1472, 1023, 1024, 16000});
+}
+
+// A ring has places for 16 descriptors that it looks up once; others are looked up each time.
+TEST_CASE("sockets beyond the places of a ring's table work as those in it, and places come back") {
+  loop ring;
+  constexpr int count = 20;
+  std::vector<std::unique_ptr<peer_datagrams>> peers;
+  for (int round = 0; round < 3; ++round) {
+    for (int each = 0; each < count; ++each) {
+      auto& peer = *peers.emplace_back(std::make_unique<peer_datagrams>(*ring.driver));
+      peer.echo();
+      peer.open(bound_socket());
+    }
+    for (const auto& peer : peers) {
+      const std::string text = "to " + std::to_string(peer->where.port());
+      plain_socket client;
+      REQUIRE(client.send(peer->where, text));
+      std::optional<std::string> back;
+      CHECK(ring.run_until([&] { return (back = client.take()).has_value(); }));
+      CHECK(back == text);
+    }
+    // Closed in another order than opened: a place is taken again by another descriptor.
+    std::swap(peers.front(), peers.back());
+    for (const auto& peer : peers) close_and_check_one(ring, *peer);
+    peers.clear();
+  }
 }
 
 TEST_CASE("the largest datagrams come back whole where buffers have room") {

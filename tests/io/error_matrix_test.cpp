@@ -457,7 +457,7 @@ std::vector<fault_row> rows() {
        .late = "goes on"},
       {.name = "datagram_send",
        .site = op_site::datagram_send,
-       .kind = request_kind::send_message,
+       .kind = request_kind::send,
        .nth = 1,
        .live = on_a_loop<live_by_sending_datagrams>,
        .otherwise = "loses it, told, goes on",

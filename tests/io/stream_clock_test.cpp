@@ -62,6 +62,18 @@ TEST_CASE("write stall runs while a send is under way, from its last progress") 
   CHECK(look(clock, 5240, sending).what == due::write_stall);
 }
 
+TEST_CASE("what the peer has taken since the last look is progress of a send") {
+  stream_clock clock;
+  clock.start({.write_stall_ns = 100}, 1000);
+  clock.on_send(1000);
+  clock.on_taken(7, 1099);
+  CHECK(look(clock, 1100, sending).what == due::nothing);
+  clock.on_taken(7, 1150);
+  CHECK(look(clock, 1198, sending).what == due::nothing);
+  clock.on_taken(7, 1199);
+  CHECK(look(clock, 1199, sending).what == due::write_stall);
+}
+
 TEST_CASE("a handshake that is finished is due no more; of several limits the handshake is first") {
   stream_clock clock;
   clock.start({.read_idle_ns = 50, .handshake_ns = 80}, 1000);

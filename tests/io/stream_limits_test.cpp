@@ -121,11 +121,13 @@ TEST_CASE("a stream that does not read blames nobody for silence") {
 
 TEST_CASE("a peer that takes nothing stalls the writer; one that takes a little does not") {
   loop ring;
+  // A window that was closed is probed after 200 ms.
+  constexpr base::nanoseconds_t stall_ns = 500 * ms;
   auto stuck_ends = make_tcp_pair();
   auto slow_ends = make_tcp_pair();
   const io::stream_options options{.socket = {.send_buffer_bytes = 16384},
                                    .write_bytes_high = 64 << 20,
-                                   .limits = {.write_stall_ns = 80 * ms}};
+                                   .limits = {.write_stall_ns = stall_ns}};
   peer_stream stuck{*ring.driver};
   peer_stream slow{*ring.driver};
   for (const auto* ends : {&stuck_ends, &slow_ends}) {
@@ -142,7 +144,7 @@ TEST_CASE("a peer that takes nothing stalls the writer; one that takes a little 
     static_cast<void>(::recv(slow_ends.theirs.get(), part.data(), part.size(), MSG_DONTWAIT));
     return stuck.is_closed();
   }));
-  CHECK(base::now_ns() - begin_ns >= 80 * ms);
+  CHECK(base::now_ns() - begin_ns >= stall_ns);
   CHECK(stuck.reason == close_reason::write_stalled);
   CHECK_FALSE(slow.is_closed());
   slow.stream.abort();

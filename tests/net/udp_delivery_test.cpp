@@ -246,6 +246,7 @@ TEST_CASE("a worker with a full mailbox loses datagrams, which are counted") {
   for (int each = 0; each < 100; ++each) REQUIRE(peer.send(pool.where, "x"));
   while (on->messages().full < 90 - 1) std::this_thread::yield();
   gate.open();
+  while (pool.notes.count(told::datagram) + on->messages().full < 101) std::this_thread::yield();
   pool.socket.send(udp::close{});
   REQUIRE(pool.notes.wait_for(told::closed, 1));
   const udp::statistics sums = pool.notes.all(told::closed).front().sums;
