@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <string>
 
 namespace sluice::inline v0::io {
@@ -25,6 +27,23 @@ namespace {
   const base::unique_fd probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!probe.is_open()) return false;
   return ::connect(probe.get(), where.data(), where.length()) != 0 && errno == ECONNREFUSED;
+}
+
+// Held from before the look at a path to the listen(): who finds the path of a gone server, and who
+// has bound his own and does not listen yet, are not told apart by a probe. Closed when others hold
+// it for long, or without the right to look at the folder; then nobody's path is taken over.
+[[nodiscard]] base::unique_fd lock_folder_of(const socket_address& where) {
+  constexpr int tries_max = 100;
+  constexpr ::timespec pause{0, 1'000'000};
+  const std::string path = where.path();
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  base::unique_fd held{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  for (int count = 0; held.is_open() && ::flock(held.get(), LOCK_EX | LOCK_NB) != 0; ++count) {
+    if (errno != EWOULDBLOCK || count == tries_max) return {};
+    ::nanosleep(&pause, nullptr);
+  }
+  return held;
 }
 
 }  // namespace
@@ -47,8 +66,10 @@ result<base::unique_fd> listen_on(const socket_address& where, const listen_opti
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
   }
   apply_sizes(socket.get(), options.socket);
+  base::unique_fd folder;
+  if (where.family() == AF_UNIX) folder = lock_folder_of(where);
   int failed = try_bind(socket.get(), where);
-  if (failed == EADDRINUSE && is_stale_path(where)) {
+  if (failed == EADDRINUSE && folder.is_open() && is_stale_path(where)) {
     ::unlink(where.path().c_str());
     failed = try_bind(socket.get(), where);
   }
@@ -73,8 +94,10 @@ file_identity identity_of(const socket_address& where) noexcept {
   return found;
 }
 
-void remove_path(const socket_address& where, const file_identity& own) noexcept {
-  if (own != file_identity{} && identity_of(where) == own) ::unlink(where.path().c_str());
+void remove_path(const socket_address& where, const file_identity& own) {
+  if (own == file_identity{}) return;
+  const base::unique_fd folder = lock_folder_of(where);
+  if (identity_of(where) == own) ::unlink(where.path().c_str());
 }
 
 }  // namespace sluice::inline v0::io

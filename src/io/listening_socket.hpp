@@ -19,8 +19,8 @@ struct listen_options {
 };
 
 /// Errors: address_in_use, permission_denied, bad_address, limit_reached. A unix path at which a
-/// socket lies that nobody listens on is taken over; one that somebody listens on, or that is no
-/// socket, is address_in_use.
+/// socket lies that nobody listens on is taken over, by one of those who try at once; one that
+/// somebody listens on, or that is no socket, is address_in_use.
 [[nodiscard]] result<base::unique_fd> listen_on(const socket_address& where,
                                                 const listen_options& options = {});
 
@@ -34,6 +34,6 @@ struct file_identity {
 /// Of a unix path; of nothing else.
 [[nodiscard]] file_identity identity_of(const socket_address& where) noexcept;
 /// Removes a unix path if it still names that file: another server may have taken its place.
-void remove_path(const socket_address& where, const file_identity& own) noexcept;
+void remove_path(const socket_address& where, const file_identity& own);
 
 }  // namespace sluice::inline v0::io

@@ -24,6 +24,7 @@ const char* to_string(op_site site) noexcept {
     case op_site::connector_connect: return "connector_connect";
     case op_site::stream_receive: return "stream_receive";
     case op_site::stream_send: return "stream_send";
+    case op_site::stream_watch: return "stream_watch";
     case op_site::datagram_receive: return "datagram_receive";
     case op_site::datagram_send: return "datagram_send";
     case op_site::flow_poll: return "flow_poll";

@@ -33,6 +33,7 @@ enum class op_site : std::uint8_t {
   connector_connect,
   stream_receive,
   stream_send,
+  stream_watch,
   datagram_receive,
   datagram_send,
   flow_poll,
@@ -46,7 +47,7 @@ enum class op_site : std::uint8_t {
   signal_read,
   test,
 };
-inline constexpr unsigned op_site_count = 16;
+inline constexpr unsigned op_site_count = 17;
 
 [[nodiscard]] const char* to_string(request_kind kind) noexcept;
 [[nodiscard]] const char* to_string(op_site site) noexcept;

@@ -1,5 +1,6 @@
 #include "io/stream.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -155,7 +156,28 @@ void stream::update_reading() noexcept {
     if (!receive_.in_flight()) arm_receive();
   } else if (receive_.in_flight()) {
     driver_.cancel(receive_);
+  } else if (state_ == state::open && (watch_ == nullptr || !watch_->in_flight())) {
+    watch_for_reset();
   }
+}
+
+// S7. One answer only: an end of both directions without an error is met by reading, or a write.
+void stream::watch_for_reset() {
+  if (is_hung_up_) return;
+  if (watch_ == nullptr) watch_ = std::make_unique<watch_operation>(*this);
+  driver_.start(*watch_, request::poll(socket_.get(), op_site::stream_watch, POLLERR));
+}
+
+void stream::on_watched(completion what) noexcept {
+  const bool is_read = wants_to_read() || receive_.in_flight();
+  if (state_ == state::open && !is_read && what.result > 0 && (what.result & POLLERR) != 0) {
+    int os_error = 0;
+    ::socklen_t size = sizeof os_error;
+    ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &os_error, &size);
+    return tear_down(reason_of(os_error), os_error);
+  }
+  is_hung_up_ = what.result > 0 || (what.result < 0 && !is_worth_retrying(-what.result));
+  settle();
 }
 
 void stream::arm_receive() {
@@ -329,6 +351,7 @@ void stream::tear_down(close_reason reason, int os_error) noexcept {
   turn_.unlink();
   driver_.cancel(receive_);
   driver_.cancel(send_);
+  if (watch_ != nullptr) driver_.cancel(*watch_);
   deadline_.cancel();
   settle();
 }
@@ -340,6 +363,7 @@ void stream::settle() noexcept {
     return update_reading();
   }
   if (receive_.in_flight() || send_.in_flight()) return;
+  if (watch_ != nullptr && watch_->in_flight()) return;
   driver_.call_after_turn(turn_);
 }
 

@@ -13,6 +13,8 @@
 //   S5  After close_after_flush or abort no bytes arrive; what is read then is thrown away.
 //   S6  Limits of time cost a stamp where bytes move, and nothing where there are none
 //       (stream_clock). They hold while the stream is open.
+//   S7  While an open stream does not read, a reset is noticed all the same: from the first hold on
+//       its socket is watched for errors. What the peer had sent before is lost with it.
 //
 //            close_after_flush  queue sent             end of input    limit, deadline  error,
 //            abort
@@ -116,6 +118,8 @@ class stream final : private timeout::listener, private credit_listener {
   void hold_if_exhausted() noexcept;
   [[nodiscard]] bool wants_to_read() const noexcept;
   void update_reading() noexcept;
+  void watch_for_reset();
+  void on_watched(completion what) noexcept;
   void arm_receive();
   void on_received(completion what) noexcept;
   void take_bytes(completion what) noexcept;
@@ -151,6 +155,7 @@ class stream final : private timeout::listener, private credit_listener {
   bool reset_on_close_ = false;
   bool multishot_ = true;
   bool received_before_ = false;
+  bool is_hung_up_ = false;   // S7: watching has told what it can
   bool tells_taken_ = false;  // S6: the kernel knows what the peer has taken
   int os_error_ = 0;
   std::uint32_t discarded_bytes_ = 0;
@@ -164,8 +169,10 @@ class stream final : private timeout::listener, private credit_listener {
   bound_hook<stream, &stream::on_turn> turn_{*this};  // before a submission, or after the last turn
   bound_hook<stream, &stream::on_detach> detach_{*this};
   std::unique_ptr<gathered> gathered_;
-  std::unique_ptr<stream_clock> clock_;  // if there are limits
-  timeout deadline_;                     // open: the clock's; flushing, lingering: of that
+  using watch_operation = bound_operation<stream, &stream::on_watched>;
+  std::unique_ptr<watch_operation> watch_;  // S7: from the first hold on
+  std::unique_ptr<stream_clock> clock_;     // if there are limits
+  timeout deadline_;                        // open: the clock's; flushing, lingering: of that
   std::shared_ptr<const stream_options> options_;  // from open() on
 };
 

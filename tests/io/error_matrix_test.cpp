@@ -72,6 +72,26 @@ std::string live_by_receiving(simulated_loop& on, bool is_late) {
   return how_it_ended(peer);
 }
 
+std::string live_by_being_held(simulated_loop& on, bool is_late) {
+  auto ends = make_tcp_pair();
+  peer_stream peer{*on.driver};
+  peer.stream.open(std::move(ends.ours));
+  peer.stream.pause_read();
+  on.run_for(1);
+  if (is_late) {
+    peer.stream.abort();
+    CHECK(on.run_until([&] { return peer.is_closed(); }));
+    return "closed";
+  }
+  const ::linger at_once{1, 0};
+  ::setsockopt(ends.theirs.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  ends.theirs.reset();
+  on.run_for(1);
+  peer.stream.resume_read();
+  CHECK(on.run_until([&] { return peer.is_closed(); }));
+  return how_it_ended(peer);
+}
+
 std::string live_by_sending(simulated_loop& on, bool is_late) {
   auto ends = make_socketpair();
   peer_stream peer{*on.driver};
@@ -342,6 +362,17 @@ std::vector<fault_row> rows() {
        .no_buffer = "goes on",
        .lost_more = "goes on",
        .late = "goes on"},
+      {.name = "stream_watch",
+       .site = op_site::stream_watch,
+       .kind = request_kind::poll,
+       .nth = 1,
+       .live = on_a_loop<live_by_being_held>,
+       .otherwise = "ends: peer_reset",
+       .errors = {},
+       .cut_short = not_asked,
+       .no_buffer = not_asked,
+       .lost_more = not_asked,
+       .late = "closed"},
       {.name = "stream_send",
        .site = op_site::stream_send,
        .kind = request_kind::send,

@@ -4,7 +4,11 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "io/loop.hpp"
@@ -115,6 +119,29 @@ TEST_CASE("connections are accepted with their peers' addresses") {
     CHECK(server.closed_count == 0);
     CHECK(ring.run_until([&] { return server.closed_count == 1; }));
   }
+}
+
+TEST_CASE("of servers that find the path of a gone one, one gets it and keeps it") {
+  const std::string path = "/tmp/sluice-race-test-" + std::to_string(::getpid());
+  const auto where = *io::socket_address::parse("unix:" + path, 0);
+  constexpr int racers = 3;
+  for (int round = 0; round < 3000; ++round) {
+    { const auto gone = io::listen_on(where); }  // Leaves its path behind.
+    std::atomic<int> ready{0};
+    std::array<base::unique_fd, racers> got;
+    std::vector<std::thread> threads;
+    for (auto& own : got) {
+      threads.emplace_back([&] {
+        for (++ready; ready < racers;) std::this_thread::yield();
+        if (auto made = io::listen_on(where)) own = std::move(made).value();
+      });
+    }
+    for (auto& each : threads) each.join();
+    CHECK(std::count_if(got.begin(), got.end(), [](auto& own) { return own.is_open(); }) == 1);
+    const base::unique_fd client{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    CHECK(::connect(client.get(), where.data(), where.length()) == 0);
+  }
+  ::unlink(path.c_str());
 }
 
 TEST_CASE("a unix path is listened on") {
