@@ -44,6 +44,13 @@ void let_go(delayed_send& timed) noexcept {
   mem::this_thread_cache().free_bytes(&timed, sizeof(delayed_send));
 }
 
+void count_timed(execution& by) noexcept {
+  base::add_single_writer(by.counters.timed, std::uint64_t{1});
+}
+void count_timed_over(execution& by) noexcept {
+  base::add_single_writer(by.counters.timed_over, std::uint64_t{1});
+}
+
 bool change(delayed_send& timed, delayed_state from, delayed_state to) noexcept {
   // [DS2] acq_rel: T1; pairs DS2.
   return timed.state.compare_exchange_strong(from, to, base::acq_rel, base::relaxed);
@@ -51,7 +58,10 @@ bool change(delayed_send& timed, delayed_state from, delayed_state to) noexcept 
 
 // Off the wheel for good, on the home's thread.
 void take_off(execution& by, delayed_send& timed) noexcept {
-  if (timed.carried != nullptr) by.bury(timed.carried, dead_letter::cancelled);
+  if (timed.carried != nullptr) {
+    count_timed_over(by);
+    by.bury(timed.carried, dead_letter::cancelled);
+  }
   let_go(timed);
 }
 
@@ -101,6 +111,7 @@ void send_when_due(sched::timer& due, sched::worker& on) {
   if (timed.form == delayed_form::repeated) return send_again_when_due(by, on, timed);
   if (!change(timed, delayed_state::armed, delayed_state::fired)) return;  // T2
   if (timed.form == delayed_form::once) {
+    count_timed_over(by);
     by.deliver_counted(timed.carried, timed.to.slot, timed.to.generation, timed.to.lane);
   } else {
     send_failed_completion(by, timed.to.slot, timed.to.generation, *timed.completion,
@@ -170,6 +181,7 @@ delayed_send* arm_delayed(execution& by, envelope* carried, delayed_target to,
     return nullptr;
   }
   timed->carried = carried;
+  count_timed(by);
   return arm(by, timed, deadline_ns);
 }
 
@@ -184,6 +196,7 @@ delayed_send* arm_repeated(execution& by, envelope* carried, delayed_target to,
   timed->carried = carried;
   timed->copies = &copies;
   timed->period_ns = period_ns;
+  count_timed(by);
   return arm(by, timed, deadline_after(period_ns));
 }
 

@@ -58,6 +58,8 @@ struct execution_counters {
   counter envelopes_made{0};
   counter envelopes_freed{0};
   counter late_completions{0};  ///< of handled: their request was over
+  counter timed{0};             ///< envelopes that timers took, and…
+  counter timed_over{0};        ///< …that they let go
 };
 
 class execution {

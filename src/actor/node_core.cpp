@@ -35,12 +35,14 @@ void message_totals::add_consumed(const execution_counters& counters) noexcept {
   envelopes_freed += counters.envelopes_freed.load(base::relaxed);
   ended += counters.ended.load(base::relaxed);
   late_completions += counters.late_completions.load(base::relaxed);
+  timed -= counters.timed_over.load(base::relaxed);
 }
 
 void message_totals::add_sent(const execution_counters& counters) noexcept {
   sent += counters.sent.load(base::relaxed);
   envelopes_made += counters.envelopes_made.load(base::relaxed);
   spawned += counters.spawned.load(base::relaxed);
+  timed += counters.timed.load(base::relaxed);
 }
 
 void node_core::attach(execution& by) {

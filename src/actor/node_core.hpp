@@ -50,6 +50,7 @@ struct message_totals {
   std::uint64_t envelopes_made = 0;
   std::uint64_t envelopes_freed = 0;
   std::uint64_t late_completions = 0;
+  std::uint64_t timed = 0;  ///< envelopes that wait on timers
 
   [[nodiscard]] std::uint64_t rejected() const noexcept { return dead[0] + dead[1] + dead[2]; }
   [[nodiscard]] std::uint64_t dropped() const noexcept {

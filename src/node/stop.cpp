@@ -14,8 +14,9 @@ namespace core {
 
 namespace {
 
+constexpr base::nanoseconds_t look_first_ns = 100'000;
 constexpr base::nanoseconds_t look_again_ns = 5'000'000;
-constexpr unsigned quiet_looks = 10;
+constexpr unsigned quiet_looks = 15;
 // What the last steps may take when the patience is used up.
 constexpr base::nanoseconds_t grace_ns = 100'000'000;
 
@@ -24,13 +25,20 @@ std::uint64_t alive(const node_state& state) {
   return totals.spawned - totals.ended;
 }
 
-// Sleeps until something ended or the deadline passed; also looks by itself now and then, since a
+// Sleeps until something ended or the deadline passed; also looks by itself, soon at first, since a
 // count may be behind its signal.
-void wait_for_an_end(node_core& core, base::nanoseconds_t deadline_ns) {
-  // [NC2] acquire: what ended is counted; pairs NC1 (note_ended).
-  const std::uint32_t seen = core.ended_signal.load(base::acquire);
-  base::futex_wait(core.ended_signal, seen, std::min(deadline_ns, base::now_ns() + look_again_ns));
-}
+class patient_look {
+ public:
+  void wait(node_core& core, base::nanoseconds_t deadline_ns) {
+    // [NC2] acquire: what ended is counted; pairs NC1 (note_ended).
+    const std::uint32_t seen = core.ended_signal.load(base::acquire);
+    base::futex_wait(core.ended_signal, seen, std::min(deadline_ns, base::now_ns() + span_ns_));
+    span_ns_ = std::min(2 * span_ns_, look_again_ns);
+  }
+
+ private:
+  base::nanoseconds_t span_ns_ = look_first_ns;
+};
 
 template <class Wanted>
 void ask_to_exit(node_state& state, execution& by, const exit_reason& reason, Wanted&& wanted) {
@@ -53,25 +61,29 @@ bool has_draining(const node_state& state) {
   return found;
 }
 
-// Nothing runs that was asked to end, and no message moves.
+// Nothing runs that was asked to end, and no message moves but those that wait on timers.
 void wait_until_quiet(node_state& state, base::nanoseconds_t deadline_ns) {
   std::uint64_t handled_before = UINT64_MAX;
   unsigned looks_without_progress = 0;
+  patient_look look;
   while (base::now_ns() < deadline_ns) {
     const message_totals totals = state.core->totals();
-    // A handler may take its time; after a while what is queued waits for nothing we know (a
-    // timer).
     looks_without_progress = totals.handled == handled_before ? looks_without_progress + 1 : 0;
-    const bool is_quiet = totals.outstanding() == 0 || looks_without_progress >= quiet_looks;
+    // The counts are not of one moment: what fires meanwhile may hide a message once, not twice.
+    // And a handler may take its time; after a while what is queued waits for nothing we know.
+    const bool is_quiet = totals.outstanding() == 0 ||
+                          (totals.outstanding() == totals.timed && looks_without_progress >= 1) ||
+                          looks_without_progress >= quiet_looks;
     if (is_quiet && !has_draining(state)) return;
     handled_before = totals.handled;
-    wait_for_an_end(*state.core, deadline_ns);
+    look.wait(*state.core, deadline_ns);
   }
 }
 
 void wait_until_alive_is(node_state& state, std::uint64_t count, base::nanoseconds_t deadline_ns) {
+  patient_look look;
   while (alive(state) > count && base::now_ns() < deadline_ns) {
-    wait_for_an_end(*state.core, deadline_ns);
+    look.wait(*state.core, deadline_ns);
   }
 }
 
