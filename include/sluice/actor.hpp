@@ -264,6 +264,8 @@ class actor_base : public core::sending<core::usual_lane::main> {
   [[nodiscard]] result<void> register_name(std::string_view name) {
     return core::register_name(*self_, name);
   }
+  /// Gives the name up: it is free for others at once. False: there was none.
+  bool unregister_name() noexcept { return core::unregister_name(*self_); }
 };
 
 template <class Self, class... Messages>

@@ -48,6 +48,7 @@ send_outcome post_named(slot& self, envelope* carried, std::string_view name,
 [[nodiscard]] result<pid> spawn_from(slot& self, const spawn_order& order) noexcept;
 [[nodiscard]] result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept;
 [[nodiscard]] result<void> register_name(slot& self, std::string_view name) noexcept;
+bool unregister_name(slot& self) noexcept;
 void want_exit(slot& self, exit_reason reason) noexcept;
 send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept;
 [[nodiscard]] address sender_of(const slot& self) noexcept;

@@ -107,6 +107,14 @@ result<void> register_name(slot& self, std::string_view name) noexcept {
   return {};
 }
 
+bool unregister_name(slot& self) noexcept {
+  if (self.is_named == 0) return false;
+  caller from{self};
+  from.by().flush_chain();  // X2
+  self.is_named = 0;
+  return from.by().node.names.remove(pid_of(self));
+}
+
 void want_exit(slot& self, exit_reason reason) noexcept {
   caller from{self};
   if (!from) return;

@@ -1,50 +1,69 @@
 #include "actor/name_registry.hpp"
 
-#include <mutex>
-#include <utility>
+#include <algorithm>
+#include <cstring>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
 
 namespace sluice::inline v0::core {
 
-// The two maps are locked one after the other, never both: the owner adds and removes in order.
-bool name_registry::add(std::string_view name, pid who) {
-  {
-    stripe& in = stripes_[stripe_of(name)];
-    const std::unique_lock lock{in.guard};
-    if (!in.names.try_emplace(std::string{name}, who).second) return false;
+name_registry::name_registry()
+    : seed_(base::random_source{base::ticks() ^ reinterpret_cast<std::uintptr_t>(this)}.next()) {}
+
+std::uint64_t name_registry::hash_of(std::string_view name) const noexcept {
+  std::uint64_t hash = seed_ ^ name.size();
+  for (std::size_t begin = 0; begin < name.size(); begin += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, name.data() + begin, std::min(sizeof word, name.size() - begin));
+    hash = base::random_source{hash ^ word}.next();
   }
+  return hash;
+}
+
+// The two maps are locked one after the other, never both: the owner adds and removes in order.
+bool name_registry::add(std::string_view name, pid who, std::uintptr_t tag) {
+  const std::uint64_t hash = hash_of(name);
+  owned made{nullptr, stripe_of(hash)};
+  {
+    stripe& in = stripes_[made.stripe];
+    const std::lock_guard lock{in.guard};
+    made.entry = in.names.add(name, hash, {who, tag});
+  }
+  if (made.entry == nullptr) return false;
   stripe& in = stripes_[stripe_of(who)];
-  const std::unique_lock lock{in.guard};
-  in.owners.insert_or_assign(who, std::string{name});
+  const std::lock_guard lock{in.guard};
+  in.owners.insert_or_assign(who, made);
   return true;
 }
 
-void name_registry::remove(pid who) noexcept {
-  std::string name;
+bool name_registry::remove(pid who) noexcept {
+  owned given{};
   {
     stripe& in = stripes_[stripe_of(who)];
-    const std::unique_lock lock{in.guard};
-    auto node = in.owners.extract(who);
-    if (node.empty()) return;
-    name = std::move(node.mapped());
+    const std::lock_guard lock{in.guard};
+    const auto found = in.owners.find(who);
+    if (found == in.owners.end()) return false;
+    given = found->second;
+    in.owners.erase(found);
   }
-  stripe& in = stripes_[stripe_of(name)];
-  const std::unique_lock lock{in.guard};
-  const auto found = in.names.find(std::string_view{name});
-  if (found != in.names.end() && found->second == who) in.names.erase(found);
+  stripe& in = stripes_[given.stripe];
+  const std::lock_guard lock{in.guard};
+  in.names.remove(given.entry);
+  return true;
 }
 
 std::string name_registry::name_of(pid who) const {
   const stripe& in = stripes_[stripe_of(who)];
-  const std::shared_lock lock{in.guard};
+  const std::lock_guard lock{in.guard};
   const auto found = in.owners.find(who);
-  return found == in.owners.end() ? std::string{} : found->second;
+  // Under this lock the entry is the owner's: remove() forgets it here first.
+  return found == in.owners.end() ? std::string{} : name_table::name_of(*found->second.entry);
 }
 
-pid name_registry::find(std::string_view name) const {
-  const stripe& in = stripes_[stripe_of(name)];
-  const std::shared_lock lock{in.guard};
-  const auto found = in.names.find(name);
-  return found == in.names.end() ? pid{} : found->second;
+named name_registry::find_tagged(std::string_view name) const noexcept {
+  const std::uint64_t hash = hash_of(name);
+  return stripes_[stripe_of(hash)].names.find(name, hash);
 }
 
 }  // namespace sluice::inline v0::core
