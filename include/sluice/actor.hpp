@@ -332,7 +332,8 @@ auto order_and_spawn(Order order, SpawnIt&& spawn_it, Arguments&&... arguments) 
   spawn_order order;
   order.name = options.name;
   order.mailbox_max = options.mailbox_max;
-  order.drops_oldest = options.overflow == overflow_policy::drop_oldest;
+  order.overflow = options.overflow;
+  order.fallback = options.fallback;
   order.env = &options.env;
   return order;
 }

@@ -151,7 +151,8 @@ namespace core {
 [[nodiscard]] inline meta_order order_from(const meta_options& options) noexcept {
   meta_order order;
   order.mailbox_max = options.mailbox_max;
-  order.drops_oldest = options.overflow == overflow_policy::drop_oldest;
+  order.overflow = options.overflow;
+  order.fallback = options.fallback;
   order.send_priority = options.send_priority;
   order.log_level = options.log_level;
   order.tie_to_spawner = options.tie_to_spawner;

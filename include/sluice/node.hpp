@@ -87,6 +87,7 @@ struct message_statistics {
   std::uint64_t unknown = 0, full = 0, stopping = 0;                          ///< of rejected
   std::uint64_t stale = 0, receiver_ended = 0, unhandled = 0, cancelled = 0;  ///< of dropped
   std::uint64_t overflowed = 0;        ///< of dropped: the oldest of a full mailbox
+  std::uint64_t handed_over = 0;       ///< taken by the fallback of a full mailbox
   std::uint64_t late_completions = 0;  ///< of handled: answers to requests that were over
   std::uint64_t alive = 0;             ///< processes and metas, without the node's root process
 };

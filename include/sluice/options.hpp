@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <sluice/environment.hpp>
 #include <sluice/log.hpp>
 #include <sluice/message.hpp>
+#include <sluice/pid.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -16,6 +18,24 @@ inline namespace v0 {
 enum class overflow_policy : std::uint8_t {
   reject,       ///< answers `full` to who sends
   drop_oldest,  ///< drops the oldest when the owner next takes mail; `full` from twice the bound on
+  fallback,     ///< hands what comes then to another mailbox; `full` when that has no room either
+};
+
+/// Who takes what a full mailbox hands over: by pid, alias or handle, or by the name that somebody
+/// has at that moment. It gets the message with its sender and lane, and a request with the duty to
+/// answer it. One hop: a fallback that is full as well refuses, whatever its own policy.
+struct fallback_receiver {
+  address who{};
+  std::string_view name{};  ///< borrowed for the spawn
+
+  fallback_receiver() noexcept = default;
+  template <class Address>
+  requires std::is_convertible_v<const Address&, address> fallback_receiver(const Address& who_)
+  noexcept : who(static_cast<address>(who_)) {}
+  fallback_receiver(std::string_view name_) noexcept : name(name_) {}
+  fallback_receiver(const char* name_) noexcept : name(name_) {}
+
+  [[nodiscard]] bool is_given() const noexcept { return who.is_valid() || !name.empty(); }
 };
 
 struct spawn_options {
@@ -25,6 +45,8 @@ struct spawn_options {
   /// counted.
   std::uint32_t mailbox_max = 0;
   overflow_policy overflow = overflow_policy::reject;
+  /// For overflow_policy::fallback, which needs one.
+  fallback_receiver fallback{};
   /// Added to, or instead of, what the spawner sees.
   env_variables env{};
 };
@@ -38,6 +60,7 @@ struct core_index {
 struct meta_options {
   std::uint32_t mailbox_max = 0;  ///< as spawn_options
   overflow_policy overflow = overflow_policy::reject;
+  fallback_receiver fallback{};  ///< as spawn_options
   bool tie_to_spawner = false;  ///< spawned by a meta: end with that meta, not with its process
   priority send_priority = priority::main;       ///< of its sends that name none
   log_severity log_level = log_severity::debug;  ///< its log() lines below this are left out

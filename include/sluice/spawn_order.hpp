@@ -21,7 +21,8 @@ struct spawn_order {
   void* arguments = nullptr;
   std::string_view name{};
   std::uint32_t mailbox_max = 0;  ///< user messages; 0 = unbounded
-  bool drops_oldest = false;      ///< instead of refusing
+  overflow_policy overflow = overflow_policy::reject;
+  fallback_receiver fallback{};
   const env_variables* env = nullptr;
 };
 

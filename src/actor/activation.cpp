@@ -60,7 +60,7 @@ class budget {
 // handled have been given back.
 [[gnu::noinline]] void drop_oldest(execution& by, slot& self) noexcept {
   // Relaxed: counts; what comes meanwhile is looked at by the next take.
-  const std::uint32_t bound = self.bounded_max.load(base::relaxed) & ~bound_drops_oldest;
+  const std::uint32_t bound = self.bounded_max.load(base::relaxed) & ~bound_flags;
   while (self.bounded_count.load(base::relaxed) > bound) {
     envelope* const oldest = self.mail.pop_oldest_of_users();
     if (oldest == nullptr) return;

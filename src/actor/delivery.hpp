@@ -52,7 +52,7 @@ inline void execution::schedule(slot& ready) noexcept {
 
 inline send_outcome execution::push(slot& to, envelope* last, bool is_control) noexcept {
   if (is_bounded(to) && !is_control && !take_credit(to, last)) [[unlikely]] {
-    return reject(last, dead_letter::full);
+    return push_overflowing(to, last);
   }
   switch (to.box.push(last, is_control)) {
     case push_outcome::queued: return send_outcome::accepted;

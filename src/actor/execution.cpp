@@ -43,14 +43,51 @@ envelope* execution::make_urgent_envelope(std::uint8_t block, std::size_t bytes)
 
 bool execution::take_credit(slot& to, envelope* last) noexcept {
   // Relaxed: a count, early or late by the number of concurrent senders (PROTOCOLS 21).
-  const std::uint32_t bound = to.bounded_max.load(base::relaxed);
-  const std::uint32_t limit =
-      (bound & bound_drops_oldest) != 0 ? 2 * (bound & ~bound_drops_oldest) : bound;
+  const std::uint32_t word = to.bounded_max.load(base::relaxed);
+  const std::uint32_t bound = word & ~bound_flags;
+  const std::uint32_t limit = (word & bound_drops_oldest) != 0 ? 2 * bound : bound;
   if (to.bounded_count.fetch_add(1, base::relaxed) >= limit) {
     to.bounded_count.fetch_sub(1, base::relaxed);
     return false;
   }
   last->lane |= lane_has_credit;  // Bounded receivers get no chains: this is one message.
+  return true;
+}
+
+// No credit is left. What is refused is a message, or a chain for the slot's last tenant.
+send_outcome execution::push_overflowing(slot& to, envelope* last) noexcept {
+  // Relaxed: as in take_credit.
+  if ((to.bounded_max.load(base::relaxed) & bound_hands_over) != 0 && last->next == last &&
+      hand_over(to, last)) {
+    return send_outcome::accepted;
+  }
+  last->older = nullptr;
+  bury_take(last, dead_letter::full);
+  return send_outcome::full;
+}
+
+// False: nobody took it, and it is as it was.
+bool execution::hand_over(slot& full, envelope* carried) noexcept {
+  const address taker = node.fallbacks.find(full.index, carried->to_generation, node.names);
+  if (!taker.is_valid() || taker.node != node.id) return false;
+  slot* const to = node.slots.find(taker.slot);
+  // [EX1] acquire: as in deliver_counted.
+  if (to == nullptr || to == &full ||
+      to->generation.load(base::acquire) != taker.generation) {
+    return false;
+  }
+  if (is_bounded(*to) && !take_credit(*to, carried)) return false;
+  const std::uint32_t meant_for = std::exchange(carried->to_generation, taker.generation);
+  switch (to->box.push(carried, false)) {
+    case push_outcome::schedule: schedule(*to); break;
+    case push_outcome::queued: break;
+    case push_outcome::closed:
+      if ((carried->lane & lane_has_credit) != 0) to->bounded_count.fetch_sub(1, base::relaxed);
+      carried->lane &= lane_mask;
+      carried->to_generation = meant_for;
+      return false;
+  }
+  count(counters.handed_over);
   return true;
 }
 

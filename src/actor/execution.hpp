@@ -60,6 +60,7 @@ struct execution_counters {
   counter late_completions{0};  ///< of handled: their request was over
   counter timed{0};             ///< envelopes that timers took, and…
   counter timed_over{0};        ///< …that they let go
+  counter handed_over{0};       ///< pushed to the fallback of a full mailbox
 };
 
 class execution {
@@ -140,6 +141,8 @@ class execution {
   send_outcome push(slot& to, envelope* last, bool is_control) noexcept;
   [[gnu::cold]] send_outcome push_refused(slot& to, envelope* last) noexcept;
   [[nodiscard]] bool take_credit(slot& to, envelope* last) noexcept;
+  [[gnu::cold]] send_outcome push_overflowing(slot& to, envelope* last) noexcept;
+  [[nodiscard]] bool hand_over(slot& full, envelope* carried) noexcept;
   [[gnu::noinline]] void schedule_elsewhere(slot& ready) noexcept;
   void publish_chain() noexcept;
   void publish_and_grow() noexcept;

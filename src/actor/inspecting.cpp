@@ -25,42 +25,51 @@ namespace core {
 
 namespace {
 
-// Counts what the owner has not yet taken, but for the message that asks. True: there is some.
-bool count_untaken(const execution& by, const slot& self, inspection& into,
-                   std::uint64_t& room) noexcept {
-  bool has_some = false;
+// By lane, when the oldest message came; UINT64_MAX: there is none, or nobody knows.
+struct oldest_ticks {
+  std::uint64_t of[lane_count] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+};
+
+// Counts what the owner has not yet taken, but for the message that asks; it came after `last_look`.
+void count_untaken(const execution& by, const slot& self, inspection& into, std::uint64_t& room,
+                   std::uint64_t last_look, oldest_ticks& oldest) noexcept {
   for (const envelope* last = self.box.newest(); last != nullptr; last = last->older) {
     for (const envelope* each = last->next; room != 0; each = each->next) {
       if (each != by.current) {
-        ++into.queued[each->lane & lane_mask];
+        const unsigned lane = each->lane & lane_mask;
+        ++into.queued[lane];
         --room;
-        has_some = true;
+        if (last_look != 0) oldest.of[lane] = std::min(oldest.of[lane], last_look);
       }
       if (each == last) break;
     }
     // A held message is at the bottom.
     if (last == by.current) break;
   }
-  return has_some;
+}
+
+std::chrono::nanoseconds age(std::uint64_t since_ticks, std::uint64_t now_ticks) noexcept {
+  if (since_ticks >= now_ticks) return {};
+  return std::chrono::nanoseconds{(now_ticks - since_ticks) * 1000 / base::ticks_per_us()};
 }
 
 void look_at_mail(const execution& by, const slot& self, inspection& into) noexcept {
   std::uint64_t room = inspection::queued_count_max;
-  std::uint64_t oldest_ticks = UINT64_MAX;
+  oldest_ticks oldest;
   for (unsigned lane = 0; lane < lane_count; ++lane) {
     const lane_view seen = self.mail.look_at(lane, room);
     into.queued[lane] = seen.count;
     room -= seen.count;
     // 0: taken before this thread looked at a clock.
-    if (seen.oldest_mark != 0) oldest_ticks = std::min(oldest_ticks, seen.oldest_mark);
+    if (seen.oldest_mark != 0) oldest.of[lane] = seen.oldest_mark;
   }
   const std::uint64_t last_look = by.worker == nullptr ? 0 : by.worker->coarse_ticks();
-  if (count_untaken(by, self, into, room) && last_look != 0) {
-    oldest_ticks = std::min(oldest_ticks, last_look);
-  }
+  count_untaken(by, self, into, room, last_look, oldest);
   const std::uint64_t now = base::ticks();
-  if (oldest_ticks == UINT64_MAX || now <= oldest_ticks) return;
-  into.oldest_age = std::chrono::nanoseconds{(now - oldest_ticks) * 1000 / base::ticks_per_us()};
+  for (unsigned lane = 0; lane < lane_count; ++lane) {
+    into.oldest_ages[lane] = age(oldest.of[lane], now);
+    into.oldest_age = std::max(into.oldest_age, into.oldest_ages[lane]);
+  }
 }
 
 void look_at_meta(const slot& self, inspection& into) noexcept {
@@ -93,7 +102,7 @@ inspection inspect_tenant(execution& by, slot& self) {
   }
   into.behaviour = self.what->name;
   // Relaxed: set by the spawner.
-  into.mailbox_max = self.bounded_max.load(base::relaxed) & ~bound_drops_oldest;
+  into.mailbox_max = self.bounded_max.load(base::relaxed) & ~bound_flags;
   into.requests = count_requests(self);
   look_at_mail(by, self, into);
   if (self.what->inspect != nullptr) {

@@ -61,6 +61,23 @@ class running_scope {
   envelope* message_before_;
 };
 
+void set_bound(execution& by, slot& self, const spawn_order& order) noexcept {
+  std::uint32_t word = std::min(order.mailbox_max, ~bound_flags);
+  if (word != 0 && order.overflow == overflow_policy::drop_oldest) word |= bound_drops_oldest;
+  if (word != 0 && order.overflow == overflow_policy::fallback) {
+    // Relaxed: the owner.
+    by.node.fallbacks.set(self.index, self.generation.load(base::relaxed), order.fallback);
+    word |= bound_hands_over;
+  }
+  self.bounded_max.store(word, base::relaxed);  // Relaxed: published with the mailbox.
+}
+
+void forget_fallback(execution& by, slot& self) noexcept {
+  // Relaxed: the owner set it.
+  if ((self.bounded_max.load(base::relaxed) & bound_hands_over) == 0) return;
+  by.node.fallbacks.remove(self.index);
+}
+
 }  // namespace
 
 exit_reason reason_of_current_exception(exit_code code) noexcept {
@@ -79,6 +96,9 @@ exit_reason reason_of_current_exception(exit_code code) noexcept {
 
 result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kind) noexcept {
   if (!by.node.may_spawn()) return error{error_code::stopping, 0, "spawn"};
+  if (order.overflow == overflow_policy::fallback && !order.fallback.is_given()) {
+    return error{error_code::bad_argument, 0, "spawn: overflow_policy::fallback needs a fallback"};
+  }
   slot* const place = by.node.slots.take(by.free_slots);
   if (place == nullptr) return limit("spawn: processes_max");
   void* const memory = take_object_memory(by, *order.what);
@@ -91,10 +111,7 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
   self.state = life::starting;
   self.what = order.what;
   self.object = nullptr;
-  const std::uint32_t bound = std::min(order.mailbox_max, bound_drops_oldest - 1);
-  // Relaxed: as above.
-  self.bounded_max.store(bound != 0 && order.drops_oldest ? bound | bound_drops_oldest : bound,
-                         base::relaxed);
+  set_bound(by, self, order);
   self.exit_wanted = 0;
   self.is_named = 0;
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
@@ -107,6 +124,7 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
   } catch (...) {
     by.node.write_log(log_level::warning,
                       reason_of_current_exception(exit_code::init_failed).message());
+    forget_fallback(by, self);
     give_object_memory(by, *order.what, memory);
     self.kind.store(slot_kind::free, base::relaxed);  // Relaxed: as in make_tenant.
     self.state = life::free;
@@ -227,6 +245,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
 void close_tenant(execution& by, slot& self) noexcept {
   close_requests(self);
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
+  forget_fallback(by, self);
   // [LF1] release: from here a sender finds the old generation gone; pairs EX1 (deliver).
   self.generation.store(generation + 1, base::release);
   // [LF2] acq_rel: L3, ends the list for good and sees the children pushed; pairs LF3 (link_child).

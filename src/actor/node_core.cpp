@@ -43,6 +43,7 @@ void message_totals::add_sent(const execution_counters& counters) noexcept {
   envelopes_made += counters.envelopes_made.load(base::relaxed);
   spawned += counters.spawned.load(base::relaxed);
   timed += counters.timed.load(base::relaxed);
+  handed_over += counters.handed_over.load(base::relaxed);
 }
 
 void node_core::attach(execution& by) {

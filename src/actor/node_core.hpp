@@ -13,6 +13,7 @@
 
 #include "actor/environment.hpp"
 #include "actor/execution.hpp"
+#include "actor/fallback_table.hpp"
 #include "actor/name_registry.hpp"
 #include "actor/slot_table.hpp"
 #include "base/atomic.hpp"
@@ -51,6 +52,7 @@ struct message_totals {
   std::uint64_t envelopes_freed = 0;
   std::uint64_t late_completions = 0;
   std::uint64_t timed = 0;  ///< envelopes that wait on timers
+  std::uint64_t handed_over = 0;
 
   [[nodiscard]] std::uint64_t rejected() const noexcept { return dead[0] + dead[1] + dead[2]; }
   [[nodiscard]] std::uint64_t dropped() const noexcept {
@@ -73,6 +75,7 @@ struct node_core {
   std::uint32_t id = 0;  ///< the `node` of every pid; never 0, never used twice in a program
   slot_table slots;
   name_registry names;
+  fallback_table fallbacks;
   sched::scheduler* scheduler = nullptr;
   blocking_threads* blocking = nullptr;
   gate* way_in = nullptr;

@@ -55,7 +55,7 @@ struct alignas(base::cache_line_bytes) slot {
   base::atomic<std::uint64_t> children{0};        // any: packed child_list_head
   base::atomic<std::int32_t> prune_countdown{0};  // any: dead children until the owner is told
   base::atomic<std::uint32_t> bounded_count{0};   // any: user messages queued, if bounded
-  // 0 = unbounded; the high bit: drops its oldest. Set by the spawner; any reads.
+  // 0 = unbounded; the high bits: its policy. Set by the spawner; any reads.
   base::atomic<std::uint32_t> bounded_max{0};
   base::atomic<slot_kind> kind{slot_kind::free};  // owner; any reads
   life state = life::free;
@@ -82,6 +82,8 @@ static_assert(sizeof(slot) == 2 * base::cache_line_bytes, "two lines a slot");
   return to.bounded_max.load(base::relaxed) != 0;
 }
 inline constexpr std::uint32_t bound_drops_oldest = 1u << 31;
+inline constexpr std::uint32_t bound_hands_over = 1u << 30;  ///< to its entry in node_core::fallbacks
+inline constexpr std::uint32_t bound_flags = bound_drops_oldest | bound_hands_over;
 [[nodiscard]] inline bool is_meta(const slot& self) noexcept {
   return kind_of(self) >= slot_kind::io_meta;
 }

@@ -221,6 +221,7 @@ message_statistics node::messages() const {
   sums.unhandled = totals.dead[5];
   sums.cancelled = totals.dead[6];
   sums.overflowed = totals.dead[7];
+  sums.handed_over = totals.handed_over;
   sums.late_completions = totals.late_completions;
   const std::uint64_t alive = totals.spawned - totals.ended;
   const bool has_root =
