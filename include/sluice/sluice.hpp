@@ -22,6 +22,7 @@
 #include <sluice/request.hpp>
 #include <sluice/result.hpp>
 #include <sluice/signals.hpp>
+#include <sluice/supervision.hpp>
 #include <sluice/tcp.hpp>
 #include <sluice/tcp_client.hpp>
 #include <sluice/timer.hpp>
