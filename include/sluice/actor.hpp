@@ -26,9 +26,11 @@
 #include <utility>
 #include <vector>
 
+#include <sluice/batch.hpp>
 #include <sluice/behaviour.hpp>
 #include <sluice/context.hpp>
 #include <sluice/exit_reason.hpp>
+#include <sluice/forwarding.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/library_messages.hpp>
 #include <sluice/log.hpp>
@@ -174,7 +176,7 @@ namespace core {
 /// Sends that name no priority.
 enum class usual_lane : bool { main, of_options };
 template <usual_lane Lane>
-class sending : public participant {
+class sending : public batching<forwarding<participant>> {
  public:
   using participant::send;
   template <message M>

@@ -4,6 +4,7 @@
 // answer `stopping` then. Usable on any thread, inside handlers and outside of them.
 #pragma once
 
+#include <sluice/batch.hpp>
 #include <sluice/behaviour.hpp>
 #include <sluice/context.hpp>
 #include <sluice/pid.hpp>
@@ -59,6 +60,14 @@ class basic_handle {
     static_assert(accepts<A, M>,
                   "sluice: this actor has no handler for the message: add void on(that type)");
     return core::send_through(node_, type_for<M>(), who_, std::move(message), lane);
+  }
+  /// Sends a range of messages as one; see batch.hpp. Any thread.
+  template <class Range>
+  batch_outcome send_batch(Range&& range, priority lane = priority::main) const noexcept {
+    using M = core::batched_message<Range>;
+    static_assert(accepts<A, M>,
+                  "sluice: this actor has no handler for the message: add void on(that type)");
+    return core::send_batch_through(node_, type_for<M>(), who_, std::forward<Range>(range), lane);
   }
   /// Asks it to end for `reason`.
   send_outcome exit(exit_reason reason = exit_reason::shutdown()) const noexcept {

@@ -31,9 +31,12 @@ enum class send_outcome : std::uint8_t {
   stopping,  ///< the node stops, has stopped or is gone
 };
 
+class any_message;
+
 template <class M>
 concept message = std::is_object_v<M> && std::is_same_v<M, std::remove_cvref_t<M>> &&
-    std::is_nothrow_move_constructible_v<M> && std::is_nothrow_destructible_v<M>;
+    std::is_nothrow_move_constructible_v<M> && std::is_nothrow_destructible_v<M> &&
+    !std::is_same_v<M, any_message>;
 
 namespace core {
 
@@ -57,6 +60,8 @@ struct message_type {
   std::uint32_t payload_offset;       ///< from the start of the envelope
   unhandled_function when_unhandled;  ///< null: unhandled is unhandled
   lose_function when_lost;            ///< null: nobody waits for what becomes of it
+  std::uint32_t envelope_bytes;       ///< header and payload
+  void (*move_payload)(void* from, void* to) noexcept;  ///< `from` is still to be destroyed
 };
 
 /// The header in front of every message. Layout is fixed: header 40 bytes, payload at 40 or, for
@@ -115,6 +120,11 @@ void destroy_payload(void* payload) noexcept {
 }
 
 template <class M>
+void move_payload_of(void* from, void* to) noexcept {
+  new (to) M(std::move(*static_cast<M*>(from)));
+}
+
+template <class M>
 [[nodiscard]] constexpr std::uint32_t payload_offset() noexcept {
   constexpr std::uint32_t align = alignof(M);
   static_assert(align <= payload_align_max, "a message may be aligned to 64 bytes at most");
@@ -141,7 +151,9 @@ inline constexpr message_type message_type_of{
     name_hash(type_name<M>()),
     payload_offset<M>(),
     unhandled_action<M>,
-    lose_action<M>};
+    lose_action<M>,
+    payload_offset<M>() + sizeof(M),
+    &move_payload_of<M>};
 
 }  // namespace core
 
@@ -162,6 +174,8 @@ class any_message {
   }
   /// The type's name as the compiler spells it.
   [[nodiscard]] std::string_view type_name() const noexcept { return carried_->type->name; }
+  /// For the library.
+  [[nodiscard]] core::envelope& carried() const noexcept { return *carried_; }
 
  private:
   core::envelope* carried_;

@@ -184,6 +184,12 @@ class node {
   send_outcome send(address to, M message, priority lane = priority::main) noexcept {
     return core::send_through(way_in(), core::message_type_of<M>, to, std::move(message), lane);
   }
+  /// A range of messages as one; see batch.hpp.
+  template <class Range>
+  batch_outcome send_batch(address to, Range&& range, priority lane = priority::main) noexcept {
+    return core::send_batch_through(way_in(), core::message_type_of<core::batched_message<Range>>,
+                                    to, std::forward<Range>(range), lane);
+  }
   /// Asks and waits for the answer: blocks the calling thread, and it only. An error in handlers,
   /// of whatever node, and in this node's start flows (bad_argument): nobody there may wait.
   template <class M>

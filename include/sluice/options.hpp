@@ -61,7 +61,7 @@ struct meta_options {
   std::uint32_t mailbox_max = 0;  ///< as spawn_options
   overflow_policy overflow = overflow_policy::reject;
   fallback_receiver fallback{};  ///< as spawn_options
-  bool tie_to_spawner = false;  ///< spawned by a meta: end with that meta, not with its process
+  bool tie_to_spawner = false;   ///< spawned by a meta: end with that meta, not with its process
   priority send_priority = priority::main;       ///< of its sends that name none
   log_severity log_level = log_severity::debug;  ///< its log() lines below this are left out
   std::string_view

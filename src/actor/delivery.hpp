@@ -42,6 +42,15 @@ inline void execution::free_block(envelope* done) noexcept {
   }
 }
 
+inline slot* execution::find_tenant(std::uint32_t index, std::uint32_t generation) const noexcept {
+  slot* const found = node.slots.find(index);
+  // [EX1] acquire: a generation that matches means a tenant that was opened; pairs LF1 (end).
+  if (found == nullptr || found->generation.load(base::acquire) != generation) [[unlikely]] {
+    return nullptr;
+  }
+  return found;
+}
+
 inline void execution::schedule(slot& ready) noexcept {
   if (worker != nullptr && kind_of(ready) != slot_kind::io_meta) [[likely]] {
     worker->schedule(&ready.job);
@@ -68,11 +77,9 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
   carried->next = carried;
   carried->to_generation = to_generation;
   carried->lane = static_cast<std::uint8_t>(lane);
-  slot* const to = node.slots.find(to_slot);
-  // [EX1] acquire: a generation that matches means a tenant that was opened; pairs LF1 (end).
-  if (to == nullptr || to->generation.load(base::acquire) != to_generation) [[unlikely]] {
+  slot* const to = find_tenant(to_slot, to_generation);
+  if (to == nullptr) [[unlikely]]
     return reject(carried, dead_letter::unknown);
-  }
   if (worker == nullptr) return push(*to, carried, is_control_lane(lane));
   if (chain_target_ != to || chain_generation_ != to_generation || chain_lane_ != lane ||
       is_bounded(*to)) {

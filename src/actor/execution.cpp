@@ -70,12 +70,8 @@ send_outcome execution::push_overflowing(slot& to, envelope* last) noexcept {
 bool execution::hand_over(slot& full, envelope* carried) noexcept {
   const address taker = node.fallbacks.find(full.index, carried->to_generation, node.names);
   if (!taker.is_valid() || taker.node != node.id) return false;
-  slot* const to = node.slots.find(taker.slot);
-  // [EX1] acquire: as in deliver_counted.
-  if (to == nullptr || to == &full ||
-      to->generation.load(base::acquire) != taker.generation) {
-    return false;
-  }
+  slot* const to = find_tenant(taker.slot, taker.generation);
+  if (to == nullptr || to == &full) return false;
   if (is_bounded(*to) && !take_credit(*to, carried)) return false;
   const std::uint32_t meant_for = std::exchange(carried->to_generation, taker.generation);
   switch (to->box.push(carried, false)) {

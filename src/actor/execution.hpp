@@ -17,6 +17,7 @@
 
 #include <cstdint>
 
+#include <sluice/batch.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/message.hpp>
 
@@ -113,6 +114,9 @@ class execution {
   /// The same for a message that was counted as sent before (a timer).
   send_outcome deliver_counted(envelope* carried, std::uint32_t to_slot,
                                std::uint32_t to_generation, priority lane) noexcept;
+  /// Sends a batch in the name of `signer` (null: of whose flow it is); see batch.hpp.
+  batch_outcome deliver_batch(const batch_source& source, slot* signer, address to,
+                              priority lane) noexcept;
   /// Publishes the chain under construction, if any.
   void flush_chain() noexcept {
     if (chain_last_ != nullptr) publish_chain();
@@ -138,6 +142,7 @@ class execution {
   std::uint64_t bury_take(envelope* newest, dead_letter why) noexcept;
 
  private:
+  [[nodiscard]] slot* find_tenant(std::uint32_t index, std::uint32_t generation) const noexcept;
   send_outcome push(slot& to, envelope* last, bool is_control) noexcept;
   [[gnu::cold]] send_outcome push_refused(slot& to, envelope* last) noexcept;
   [[nodiscard]] bool take_credit(slot& to, envelope* last) noexcept;

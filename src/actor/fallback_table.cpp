@@ -10,8 +10,7 @@ void fallback_table::set(std::uint32_t slot, std::uint32_t generation,
                          const fallback_receiver& fallback) {
   stripe& in = stripes_[slot % stripe_count];
   const std::unique_lock lock{in.guard};
-  in.entries.insert_or_assign(slot,
-                              entry{generation, fallback.who, std::string{fallback.name}});
+  in.entries.insert_or_assign(slot, entry{generation, fallback.who, std::string{fallback.name}});
 }
 
 void fallback_table::remove(std::uint32_t slot) noexcept {

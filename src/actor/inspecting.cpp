@@ -30,7 +30,8 @@ struct oldest_ticks {
   std::uint64_t of[lane_count] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 };
 
-// Counts what the owner has not yet taken, but for the message that asks; it came after `last_look`.
+// Counts what the owner has not yet taken, but for the message that asks; it came after
+// `last_look`.
 void count_untaken(const execution& by, const slot& self, inspection& into, std::uint64_t& room,
                    std::uint64_t last_look, oldest_ticks& oldest) noexcept {
   for (const envelope* last = self.box.newest(); last != nullptr; last = last->older) {

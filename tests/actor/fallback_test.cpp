@@ -252,7 +252,8 @@ void flood(test_node& node, const sluice::handle<narrow>& to, flood_result& out)
 
 }  // namespace
 
-TEST_CASE("bounded mailbox: many senders overshoot by their number at most, and none is uncounted") {
+TEST_CASE(
+    "bounded mailbox: many senders overshoot by their number at most, and none is uncounted") {
   constexpr std::uint32_t bound = 16;
   scene at;
   at.gate.add();
@@ -269,11 +270,11 @@ TEST_CASE("bounded mailbox: many senders overshoot by their number at most, and 
   }
   SECTION("fallback") {
     auto spare = node->spawn<taker>({}, at.taken, at.taken_count).value();
-    auto to = node->spawn<narrow>({.mailbox_max = bound,
-                                   .overflow = overflow_policy::fallback,
-                                   .fallback = spare},
-                                  at.entered, at.gate, at.handled)
-                  .value();
+    auto to =
+        node->spawn<narrow>(
+                {.mailbox_max = bound, .overflow = overflow_policy::fallback, .fallback = spare},
+                at.entered, at.gate, at.handled)
+            .value();
     flood_result out;
     flood(node, to, out);
     REQUIRE(out.most_queued <= bound + sender_count);
