@@ -37,6 +37,7 @@
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
 #include <sluice/request.hpp>
+#include <sluice/stash.hpp>
 #include <sluice/timer.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
@@ -249,7 +250,7 @@ class asking : public Base {
 }  // namespace core
 
 /// The erased base of all processes.
-class actor_base : public core::sending<core::usual_lane::main> {
+class actor_base : public core::stashing<core::sending<core::usual_lane::main>> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 
@@ -336,6 +337,7 @@ auto order_and_spawn(Order order, SpawnIt&& spawn_it, Arguments&&... arguments) 
   order.mailbox_max = options.mailbox_max;
   order.overflow = options.overflow;
   order.fallback = options.fallback;
+  order.stash_max = options.stash_max;
   order.env = &options.env;
   return order;
 }

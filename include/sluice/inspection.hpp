@@ -81,6 +81,7 @@ struct inspection {
   /// the message, so off by one stay in a run queue, or by 32 activations.
   std::chrono::nanoseconds oldest_age{};
   std::chrono::nanoseconds oldest_ages[4] = {};  ///< the same, by lane
+  std::uint64_t stashed = 0;                     ///< put aside, beside what is queued
   std::uint64_t requests = 0;                    ///< made, without a completion so far
   std::uint64_t messages_in = 0;   ///< metas: handled before this one, the runtime's own too
   std::uint64_t messages_out = 0;  ///< metas: sent from either flow

@@ -47,6 +47,8 @@ struct spawn_options {
   overflow_policy overflow = overflow_policy::reject;
   /// For overflow_policy::fallback, which needs one.
   fallback_receiver fallback{};
+  /// Messages that stash() may put aside, beside those of the mailbox.
+  std::uint32_t stash_max = 1024;
   /// Added to, or instead of, what the spawner sees.
   env_variables env{};
 };

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <sluice/actor.hpp>
+#include <sluice/batch.hpp>
 #include <sluice/blocking.hpp>
 #include <sluice/bytes.hpp>
 #include <sluice/endpoint.hpp>
 #include <sluice/environment.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/file.hpp>
+#include <sluice/forwarding.hpp>
 #include <sluice/framing.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/inspection.hpp>
@@ -23,6 +25,7 @@
 #include <sluice/result.hpp>
 #include <sluice/signals.hpp>
 #include <sluice/supervision.hpp>
+#include <sluice/stash.hpp>
 #include <sluice/tcp.hpp>
 #include <sluice/tcp_client.hpp>
 #include <sluice/timer.hpp>

@@ -6,6 +6,7 @@
 
 #include <sluice/behaviour.hpp>
 #include <sluice/options.hpp>
+#include <sluice/stash.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -23,6 +24,7 @@ struct spawn_order {
   std::uint32_t mailbox_max = 0;  ///< user messages; 0 = unbounded
   overflow_policy overflow = overflow_policy::reject;
   fallback_receiver fallback{};
+  std::uint32_t stash_max = stash_max_usually;
   const env_variables* env = nullptr;
 };
 

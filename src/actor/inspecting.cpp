@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <sluice/stash.hpp>
+
 #include "actor/caller.hpp"
 #include "actor/requests.hpp"
 #include "base/clock.hpp"
@@ -105,6 +107,7 @@ inspection inspect_tenant(execution& by, slot& self) {
   // Relaxed: set by the spawner.
   into.mailbox_max = self.bounded_max.load(base::relaxed) & ~bound_flags;
   into.requests = count_requests(self);
+  if (!is_meta(self)) into.stashed = count_stashed(self);
   look_at_mail(by, self, into);
   if (self.what->inspect != nullptr) {
     inspect_items items;

@@ -62,6 +62,13 @@ class lanes {
     return pop_lane(lowest_bit(occupied_));
   }
 
+  /// In front of what is in its lane: a chain of one lane, named by its last.
+  void prepend(envelope* last) noexcept {
+    const unsigned lane = last->lane & lane_mask;
+    if (last_[lane] == nullptr) return append(lane, last);
+    std::swap(last_[lane]->next, last->next);
+  }
+
   /// The oldest of the lowest lane that has something, of those that a bound counts; or null.
   [[nodiscard]] envelope* pop_oldest_of_users() noexcept {
     for (const priority lane : {priority::log, priority::main}) {

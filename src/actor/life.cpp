@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actor/activation.hpp"
+#include "actor/message_stash.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "actor/requests.hpp"
@@ -172,6 +173,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, const slot* s
     self.extension = new process_extension;
     self.extension->env = std::move(env);
   }
+  static_cast<void>(limit_stash(self, order.stash_max));
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   base::add_single_writer(by.counters.spawned, std::uint64_t{1});
   self.box.open();
@@ -244,6 +246,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
 
 void close_tenant(execution& by, slot& self) noexcept {
   close_requests(self);
+  if (!is_meta(self)) put_back_stash(self);
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
   forget_fallback(by, self);
   // [LF1] release: from here a sender finds the old generation gone; pairs EX1 (deliver).

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "actor/environment.hpp"
+#include "actor/message_stash.hpp"
 #include "actor/requests.hpp"
 
 namespace sluice::inline v0::core {
@@ -15,6 +16,8 @@ struct slot_extension {
 };
 
 /// Of a process, made when it is first needed.
-struct process_extension : slot_extension {};
+struct process_extension : slot_extension {
+  std::unique_ptr<message_stash> stash;  ///< null until something is put aside
+};
 
 }  // namespace sluice::inline v0::core
