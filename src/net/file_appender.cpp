@@ -67,9 +67,12 @@ void appender::implementation::begin(core::meta_state& state) {
 void appender::implementation::on_write(address from, file::write&& message) {
   order taken{from, message.ticket, std::move(message.bytes)};
   if (!takes_orders_) return answer(taken, ECANCELED);
-  const std::uint64_t size = taken.data.size();
-  if (queued_bytes_ + size > options_.queue_bytes_max) return answer(taken, ENOBUFS);
-  queued_bytes_ += size;
+  take(std::move(taken));
+}
+
+void appender::implementation::take(order&& taken) {
+  if (queued_bytes_ + taken.held_bytes() > options_.queue_bytes_max) return answer(taken, ENOBUFS);
+  queued_bytes_ += taken.held_bytes();
   queue_.push_back(std::move(taken));
   work();
 }
@@ -77,8 +80,7 @@ void appender::implementation::on_write(address from, file::write&& message) {
 void appender::implementation::on_sync(address from, const file::sync& message) {
   order taken{from, message.ticket, {}, true};
   if (!takes_orders_) return answer(taken, ECANCELED);
-  queue_.push_back(std::move(taken));
-  work();
+  take(std::move(taken));
 }
 
 void appender::implementation::drain(const exit_reason& asked) {
@@ -118,6 +120,7 @@ void appender::implementation::work() noexcept {
                                              rest.first(std::min(rest.size(), once_max))));
     } else {
       answer(next, 0);
+      queued_bytes_ -= next.held_bytes();
       queue_.pop_front();
     }
   }
@@ -138,7 +141,7 @@ void appender::implementation::on_done(io::completion what) noexcept {
     }
   }
   if (is_over || is_dropping_) {
-    queued_bytes_ -= current.data.size();
+    queued_bytes_ -= current.held_bytes();
     answer(current, is_over ? os_error : ECANCELED);
     queue_.pop_front();
   }

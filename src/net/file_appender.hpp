@@ -49,8 +49,12 @@ struct appender::implementation final : private io::timeout::listener {
     bytes data;  // empty: a sync, or a write of nothing
     bool is_sync = false;
     std::uint64_t done_bytes = 0;
+
+    /// What it holds: an order to write nothing is not for nothing.
+    [[nodiscard]] std::uint64_t held_bytes() const noexcept { return sizeof(order) + data.size(); }
   };
 
+  void take(order&& taken);
   void work() noexcept;
   void on_done(io::completion what) noexcept;
   void answer(const order& done, int os_error) noexcept;

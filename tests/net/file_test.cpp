@@ -334,9 +334,9 @@ TEST_CASE("an appender's queue is bounded, what passes it is refused and told") 
   temporary_folder folder;
   const std::string path = folder.file("log");
   file_host host;
-  const alias log = host.append({.path = path, .queue_bytes_max = 1000}).id();
+  const alias log = host.append({.path = path, .queue_bytes_max = 1100}).id();
   host.worker.send(file_errand{[log](file_worker& self) {
-    self.send(log, file::write{log, 1, bytes::copy_of(std::string(1001, 'x'))});
+    self.send(log, file::write{log, 1, bytes::copy_of(std::string(1100, 'x'))});
     self.send(log, file::write{log, 2, bytes::copy_of(std::string(1000, 'y'))});
   }});
   REQUIRE(host.told.wait([&] { return host.told.writes.size() == 2; }));
@@ -345,6 +345,22 @@ TEST_CASE("an appender's queue is bounded, what passes it is refused and told") 
   CHECK(host.told.writes[0].bytes_written == 0);
   CHECK(host.told.writes[1].os_error == 0);
   CHECK(content_of(path) == std::string(1000, 'y'));
+  host.on.end();
+}
+
+TEST_CASE("an appender's queue is bounded for orders to write nothing, too") {
+  temporary_folder folder;
+  file_host host;
+  const alias log = host.append({.path = folder.file("log"), .queue_bytes_max = 1000}).id();
+  constexpr std::size_t count = 400;  // Less than an activation handles: none is done meanwhile.
+  host.worker.send(file_errand{[log](file_worker& self) {
+    self.send(log, file::write{log, 1, bytes::copy_of("x")});
+    for (std::size_t i = 1; i < count; ++i) self.send(log, file::write{log, 1, {}});
+  }});
+  REQUIRE(host.told.wait([&] { return host.told.writes.size() == count; }));
+  const auto refused = std::count_if(host.told.writes.begin(), host.told.writes.end(),
+                                     [](const auto& each) { return each.os_error == ENOBUFS; });
+  CHECK(refused > static_cast<std::ptrdiff_t>(count - 20));
   host.on.end();
 }
 
