@@ -39,6 +39,7 @@
 #include <sluice/request.hpp>
 #include <sluice/stash.hpp>
 #include <sluice/timer.hpp>
+#include <sluice/waiting.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -250,7 +251,8 @@ class asking : public Base {
 }  // namespace core
 
 /// The erased base of all processes.
-class actor_base : public core::stashing<core::sending<core::usual_lane::main>> {
+class actor_base
+    : public core::waiting<core::stashing<core::sending<core::usual_lane::main>>> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 

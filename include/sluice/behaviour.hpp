@@ -17,6 +17,7 @@
 #include <sluice/message.hpp>
 #include <sluice/request.hpp>
 #include <sluice/result.hpp>
+#include <sluice/task.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
@@ -78,9 +79,26 @@ decltype(auto) call_handler(A& actor, M& message) {
   }
 }
 
+/// Calls what may be a coroutine; `carried` stays until that is over.
+template <class A, class Call>
+void run_handler(A& actor, envelope& carried, Call&& call) {
+  using returned = decltype(call());
+  if constexpr (outcome_of<returned>::is_task) {
+    static_assert(
+        requires { A::may_wait; },
+        "sluice: only a process waits: a meta's handler is no coroutine. Use request() "
+        "and on(completion<...>), or await in start()");
+    run_task(actor.place(), carried, call());
+  } else {
+    static_cast<void>(call());
+  }
+}
+
 template <class A, class M>
 void invoke_handler(void* object, envelope& carried) {
-  static_cast<void>(call_handler(*static_cast<A*>(object), payload_of<M>(carried)));
+  A& actor = *static_cast<A*>(object);
+  run_handler(actor, carried,
+              [&]() -> decltype(auto) { return call_handler(actor, payload_of<M>(carried)); });
 }
 
 /// A answers the request M by `void on(M, reply_to<M>)`.
@@ -94,7 +112,8 @@ template <class A, class M>
 [[nodiscard]] constexpr bool returns_the_reply() noexcept {
   if constexpr (request_type<M> && handles<A, M>) {
     using reply = typename M::reply;
-    using returned = decltype(call_handler(std::declval<A&>(), std::declval<M&>()));
+    using returned =
+        typename outcome_of<decltype(call_handler(std::declval<A&>(), std::declval<M&>()))>::type;
     if constexpr (std::is_void_v<reply> && std::is_void_v<returned>) {
       return true;
     } else if constexpr (std::is_void_v<returned>) {
@@ -113,12 +132,36 @@ concept answers_by_return = returns_the_reply<A, M>();
 template <class A, class M>
 concept answers = answers_later<A, M> || answers_by_return<A, M>;
 
+/// A coroutine's outcome is the answer.
+template <class M, class T>
+void answer_with_outcome(process_promise_base& root, envelope& carried) {
+  auto& body = static_cast<process_promise<T>&>(root);
+  auto& asked = payload_of<request_of<M>>(carried);
+  if constexpr (std::is_void_v<T>) {
+    body.take();
+    asked.answer.answer({});
+  } else {
+    asked.answer.answer(body.take());
+  }
+}
+
 template <class A, class M>
 void invoke_request(void* object, envelope& carried) {
   A& actor = *static_cast<A*>(object);
   auto& asked = payload_of<request_of<M>>(carried);
   if constexpr (answers_later<A, M>) {
-    actor.on(std::move(asked.message), std::move(asked.answer));
+    run_handler(actor, carried, [&]() -> decltype(auto) {
+      return actor.on(std::move(asked.message), std::move(asked.answer));
+    });
+  } else if constexpr (outcome_of<decltype(call_handler(actor, asked.message))>::is_task) {
+    static_assert(
+        requires { A::may_wait; },
+        "sluice: only a process waits: a meta answers by "
+        "return or by reply_to");
+    process_promise_base& root = call_handler(actor, asked.message).release();
+    using outcome = typename outcome_of<decltype(call_handler(actor, asked.message))>::type;
+    root.finish = &answer_with_outcome<M, outcome>;
+    begin_task(actor.place(), carried, root);
   } else if constexpr (std::is_void_v<decltype(call_handler(actor, asked.message))>) {
     call_handler(actor, asked.message);
     asked.answer.answer({});
@@ -137,7 +180,7 @@ void invoke_completion(void* object, envelope& carried) {
     case request_state::cancelled: done.answer = error{error_code::cancelled, 0, "request"}; break;
     case request_state::answered: break;
   }
-  static_cast<void>(call_handler(actor, done));
+  run_handler(actor, carried, [&]() -> decltype(auto) { return call_handler(actor, done); });
 }
 
 template <class A, class M>
@@ -152,6 +195,8 @@ template <class A, class M>
 template <class A>
 void invoke_catch_all(void* object, envelope& carried) {
   any_message message{carried};
+  static_assert(std::is_void_v<decltype(static_cast<A*>(object)->on(message))>,
+                "sluice: the handler of any_message returns void and is no coroutine");
   static_cast<A*>(object)->on(message);
 }
 

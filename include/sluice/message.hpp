@@ -62,6 +62,7 @@ struct message_type {
   lose_function when_lost;            ///< null: nobody waits for what becomes of it
   std::uint32_t envelope_bytes;       ///< header and payload
   void (*move_payload)(void* from, void* to) noexcept;  ///< `from` is still to be destroyed
+  bool is_request = false;            ///< the payload begins with its reply_to
 };
 
 /// The header in front of every message. Layout is fixed: header 40 bytes, payload at 40 or, for
@@ -140,6 +141,10 @@ inline constexpr unhandled_function unhandled_action = nullptr;
 template <class M>
 inline constexpr lose_function lose_action = nullptr;
 
+/// Whether M is a request_of.
+template <class M>
+inline constexpr bool is_request_payload = false;
+
 /// The one descriptor of M in the program; its address is the type's identity.
 template <class M>
 inline constexpr message_type message_type_of{
@@ -153,7 +158,8 @@ inline constexpr message_type message_type_of{
     unhandled_action<M>,
     lose_action<M>,
     payload_offset<M>() + sizeof(M),
-    &move_payload_of<M>};
+    &move_payload_of<M>,
+    is_request_payload<M>};
 
 }  // namespace core
 

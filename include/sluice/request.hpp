@@ -172,6 +172,8 @@ void lose_request(void* payload, error_code why) noexcept {
 }
 template <class M>
 inline constexpr lose_function lose_action<request_of<M>> = &lose_request<M>;
+template <class M>
+inline constexpr bool is_request_payload<request_of<M>> = true;
 
 template <class T>
 struct completion_traits {

@@ -24,9 +24,11 @@
 #include <sluice/request.hpp>
 #include <sluice/result.hpp>
 #include <sluice/signals.hpp>
-#include <sluice/supervision.hpp>
 #include <sluice/stash.hpp>
+#include <sluice/supervision.hpp>
+#include <sluice/task.hpp>
 #include <sluice/tcp.hpp>
 #include <sluice/tcp_client.hpp>
 #include <sluice/timer.hpp>
 #include <sluice/udp.hpp>
+#include <sluice/waiting.hpp>

@@ -8,6 +8,7 @@
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
 #include "sched/worker.hpp"
@@ -86,7 +87,7 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) {
     auto& request = *static_cast<exit_request*>(carried.payload());
     if (is_meta(self) && ends_by_itself(self, request.reason)) return true;
     by.ending = std::move(request.reason);
-    self.exit_wanted = 1;
+    self.wants |= wants_exit;
     return true;
   }
   if (type == &message_type_of<request_of<inspect>>) {
@@ -129,15 +130,50 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) {
   return true;
 }
 
+#if defined(__cpp_exceptions)
+// In a catch block: the process's end, and an answer for who waits for its message (A3).
+[[gnu::cold]] void end_by_exception(execution& by, slot& self, envelope& carried) noexcept {
+  by.ending = reason_of_current_exception(exit_code::exception);
+  if (carried.type->when_lost != nullptr) {
+    carried.type->when_lost(carried.payload(), error_code::receiver_ended);
+  }
+  self.wants |= wants_exit;
+}
+#endif
+
+// Of a handler that is over.
+[[gnu::always_inline]] inline void finish_message(execution& by, envelope* carried,
+                                                  bool is_handled) noexcept {
+  if (is_handled) [[likely]] {
+    base::add_single_writer(by.counters.handled, std::uint64_t{1});
+  } else {
+    by.count_dead(*carried, dead_letter::unhandled);
+  }
+  by.destroy_payload(carried);
+  by.end_run_of_sends();  // X2; after the payload's destructor, which may send too.
+}
+
+// A handler that wants something beside the next message: wants_… bits.
+[[gnu::noinline]] std::uint8_t finish_wanting(execution& by, slot& self, envelope* carried,
+                                              bool is_handled) noexcept {
+  if ((self.wants & wants_suspension) == 0) {
+    finish_message(by, carried, is_handled);
+  } else {
+    by.end_run_of_sends();  // SU2
+  }
+  return self.wants;
+}
+
 // Handles one message that `by` owns and destroys its payload; the block is left to the caller.
-// True: the owner is to end, by.ending says why.
-[[gnu::always_inline]] inline bool attend(execution& by, slot& self, envelope* carried) noexcept {
+// Else than 0: what the owner wants now. With wants_suspension the message stays whole.
+[[gnu::always_inline]] inline std::uint8_t attend(execution& by, slot& self,
+                                                  envelope* carried) noexcept {
   // Relaxed: the owner reads its own generation.
   if (carried->to_generation != self.generation.load(base::relaxed)) [[unlikely]] {
     by.count_dead(*carried, dead_letter::stale);  // S4
     by.destroy_payload(carried);
     by.end_run_of_sends();
-    return false;
+    return 0;
   }
   by.current = carried;
   bool is_handled = false;
@@ -146,24 +182,42 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) {
     is_handled = dispatch(by, self, *carried);
   } catch (...) {
     is_handled = true;
-    by.ending = reason_of_current_exception(exit_code::exception);  // A3
-    if (carried->type->when_lost != nullptr) {
-      carried->type->when_lost(carried->payload(), error_code::receiver_ended);
-    }
-    self.exit_wanted = 1;
+    end_by_exception(by, self, *carried);
   }
 #else
   is_handled = dispatch(by, self, *carried);
 #endif
   by.current = nullptr;
-  if (is_handled) [[likely]] {
-    base::add_single_writer(by.counters.handled, std::uint64_t{1});
-  } else {
-    by.count_dead(*carried, dead_letter::unhandled);
+  if (self.wants != 0) [[unlikely]] {
+    return finish_wanting(by, self, carried, is_handled);
   }
-  by.destroy_payload(carried);
-  by.end_run_of_sends();  // X2; after the payload's destructor, which may send too.
-  return self.exit_wanted != 0;
+  finish_message(by, carried, is_handled);
+  return 0;
+}
+
+// Goes on with the handler that waits; what the owner wants afterwards.
+std::uint8_t resume(execution& by, slot& self) noexcept {
+  self.wants = static_cast<std::uint8_t>(self.wants & ~wants_resumption);
+  process_promise_base& handler = take_handler(self);
+  envelope* const carried = handler.carried;
+  by.current = carried;
+#if defined(__cpp_exceptions)
+  try {
+    continue_task(handler);
+  } catch (...) {
+    end_by_exception(by, self, *carried);
+  }
+#else
+  continue_task(handler);
+#endif
+  by.current = nullptr;
+  if ((self.wants & wants_suspension) != 0) {
+    by.end_run_of_sends();
+  } else {
+    finish_message(by, carried, true);
+    by.free_block(carried);
+  }
+  return self.wants;
 }
 
 // Relaxed: a count; credits go back once a batch (PROTOCOLS 21).
@@ -184,6 +238,9 @@ void count_in(slot& self) noexcept {
   if constexpr (Kind == owner_kind::meta) ++self.meta->messages_in;
 }
 
+// What a handler began to wait for is all that its process goes on with.
+[[nodiscard]] loop_end leave_suspended(execution& by, slot& self) noexcept;
+
 // Handles mail until there is none, the budget is used up, or the owner is to end.
 template <owner_kind Kind>
 [[gnu::noinline]] loop_end run_backlog(execution& by, slot& self) noexcept {
@@ -201,13 +258,14 @@ template <owner_kind Kind>
       continue;
     }
     credits += next->lane >> 7;
-    const bool wants_end = attend(by, self, next);
+    const std::uint8_t wants = attend(by, self, next);
     count_in<Kind>(self);
-    by.free_block(next);
-    if (wants_end) [[unlikely]] {
+    if (wants != 0) [[unlikely]] {
       return_credits(self, credits);
-      return loop_end::wants_end;
+      if ((wants & wants_suspension) == 0) by.free_block(next);
+      return (wants & wants_exit) != 0 ? loop_end::wants_end : leave_suspended(by, self);
     }
+    by.free_block(next);
     if (!is_over) {
       const budget::verdict verdict = left.after_message();
       is_over = verdict == budget::verdict::used_up;
@@ -225,9 +283,83 @@ template <owner_kind Kind>
   }
 }
 
+// User mail of any priority waits for the handler that waits; what the library says to the process
+// itself does not.
+bool is_for_user(const slot& self, const message_type& type) noexcept {
+  if (type.bound_to == self.what) return true;
+  return find_handler(*self.what, *type.identity) != nullptr;
+}
+
+// Control mail for a process whose handler waits. True: it wants to end.
+bool serve_control(execution& by, slot& self) noexcept {
+  while (envelope* const next = self.mail.pop_control()) {
+    if (is_for_user(self, *next->type)) {
+      defer(self, next);
+      continue;
+    }
+    const std::uint8_t wants = attend(by, self, next);
+    by.free_block(next);
+    if ((wants & wants_exit) != 0) return true;
+  }
+  return false;
+}
+
+// The owner of a process whose handler waits: serves control mail until what it waits for is there,
+// goes on with it, and, once it is over, with the mail.
+[[gnu::noinline]] loop_end run_waiting(execution& by, slot& self) noexcept {
+  budget left{by.node.budget};
+  while (true) {
+    absorb_new_mail(by, self);
+    if (serve_control(by, self)) return loop_end::wants_end;
+    if ((self.wants & wants_resumption) == 0) {
+      release_ownership(by, self);
+      if (self.box.try_wait()) return loop_end::parked;  // A1, A2
+      take_ownership(by, self);
+      continue;
+    }
+    const std::uint8_t wants = resume(by, self);
+    if ((wants & wants_exit) != 0) return loop_end::wants_end;
+    if ((wants & wants_suspension) == 0) {
+      self.job.run = &run_process;
+      return run_backlog<owner_kind::process>(by, self);
+    }
+    self.wants = static_cast<std::uint8_t>(wants & ~wants_suspension);
+    const bool gives_way = (wants & wants_resumption) != 0;
+    if (gives_way || left.after_message() == budget::verdict::used_up) {
+      release_ownership(by, self);
+      return loop_end::yielded;
+    }
+  }
+}
+
+loop_end leave_suspended(execution& by, slot& self) noexcept {
+  self.job.run = &run_suspended;
+  const bool gives_way = (self.wants & wants_resumption) != 0;
+  self.wants = static_cast<std::uint8_t>(self.wants & ~wants_suspension);
+  if (!gives_way) return run_waiting(by, self);
+  release_ownership(by, self);
+  return loop_end::yielded;
+}
+
 void absorb_above(execution& by, slot& self, envelope* held) noexcept {
   if (envelope* const newest = self.box.take_above(held)) absorb(by, self, newest);
-  by.free_block(held);
+}
+
+// A held message was handled, and its owner wants something.
+[[gnu::noinline]] loop_end leave_wanting(execution& by, slot& self, envelope* held,
+                                         std::uint8_t wants) noexcept {
+  if (wants == wants_suspension) {
+    self.job.run = &run_suspended;
+    self.wants = 0;
+    release_ownership(by, self);
+    if (self.box.try_wait_after(held)) return loop_end::parked;  // A1, A2
+    take_ownership(by, self);
+    absorb_above(by, self, held);
+    return run_waiting(by, self);
+  }
+  absorb_above(by, self, held);
+  if ((wants & wants_suspension) == 0) by.free_block(held);
+  return (wants & wants_exit) != 0 ? loop_end::wants_end : leave_suspended(by, self);
 }
 
 // The same; a lone message, the common case, is held: no lists, and no take.
@@ -239,12 +371,11 @@ template <owner_kind Kind>
     return run_backlog<Kind>(by, self);
   }
   std::uint32_t credits = lone->lane >> 7;
-  const bool wants_end = attend(by, self, lone);
+  const std::uint8_t wants = attend(by, self, lone);
   count_in<Kind>(self);
   return_credits(self, credits);
-  if (wants_end) [[unlikely]] {
-    absorb_above(by, self, lone);
-    return loop_end::wants_end;
+  if (wants != 0) [[unlikely]] {
+    return leave_wanting(by, self, lone, wants);
   }
   release_ownership(by, self);
   if (self.box.try_park_after(lone)) [[likely]] {  // A1, A2
@@ -253,7 +384,19 @@ template <owner_kind Kind>
   }
   take_ownership(by, self);
   absorb_above(by, self, lone);
+  by.free_block(lone);
   return run_backlog<Kind>(by, self);
+}
+
+[[gnu::always_inline]] inline void end_activation(sched::work* job, sched::worker& on,
+                                                  loop_end how) noexcept {
+  if (how == loop_end::parked) [[likely]]
+    return;  // A1
+  if (how == loop_end::yielded) return on.schedule_last(job);
+  execution& by = *static_cast<execution*>(on.context);
+  end_process(by, slot_of(job), std::exchange(by.ending, exit_reason{}));
+  by.running = nullptr;
+  by.end_run_of_sends();  // What the end itself sent.
 }
 
 }  // namespace
@@ -262,15 +405,14 @@ void run_process(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
   execution& by = *static_cast<execution*>(on.context);
   take_ownership(by, self);
-  switch (run_messages<owner_kind::process>(by, self)) {
-    case loop_end::parked: return;
-    case loop_end::yielded: on.schedule_last(job); return;
-    case loop_end::wants_end:
-      end_process(by, self, std::exchange(by.ending, exit_reason{}));
-      by.running = nullptr;
-      by.end_run_of_sends();  // What the end itself sent.
-      return;
-  }
+  end_activation(job, on, run_messages<owner_kind::process>(by, self));
+}
+
+void run_suspended(sched::work* job, sched::worker& on) {
+  slot& self = slot_of(job);
+  execution& by = *static_cast<execution*>(on.context);
+  take_ownership(by, self);
+  end_activation(job, on, run_waiting(by, self));
 }
 
 void run_meta(sched::work* job, sched::worker& on) {

@@ -126,7 +126,7 @@ void want_exit(slot& self, exit_reason reason) noexcept {
     return;
   }
   by.ending = std::move(reason);
-  self.exit_wanted = 1;
+  self.wants |= wants_exit;
 }
 
 send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept {

@@ -4,6 +4,7 @@
 
 #include "actor/caller.hpp"
 #include "actor/requests.hpp"
+#include "actor/wake_timer.hpp"
 #include "sched/scheduler.hpp"
 
 namespace sluice::inline v0::core {
@@ -230,6 +231,7 @@ void drop_delayed(delayed_send* timed) noexcept { let_go(*timed); }
 
 void bury_delayed(execution& by) noexcept {
   by.worker->timers().advance(INT64_MAX / 2, [&by](sched::timer_node& node) {
+    if (bury_wake_timer(by, node)) return;
     auto& due = static_cast<sched::timer&>(node);
     if (due.on_due != &send_when_due) return;  // A start coroutine's: left with its frame.
     auto& timed = static_cast<delayed_send&>(due);

@@ -80,7 +80,7 @@ class execution {
   mem::cache& blocks;
   slot* running = nullptr;      ///< whose flow is under way, or null
   envelope* current = nullptr;  ///< the message being handled, or null
-  exit_reason ending{};         ///< why the running flow wants to end; set with exit_wanted
+  exit_reason ending{};         ///< why the running flow wants to end; set with wants_exit
   base::atomic<bool> is_detached{
       false};                  ///< foreign threads: the node has stopped and let go of it
   bool needs_rundown = false;  ///< a blocking meta's own thread: it may outlive the node

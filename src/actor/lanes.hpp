@@ -62,6 +62,12 @@ class lanes {
     return pop_lane(lowest_bit(occupied_));
   }
 
+  /// The next envelope of the lanes that are served while a process waits, or null.
+  [[nodiscard]] envelope* pop_control() noexcept {
+    constexpr unsigned control = 0b11;  // urgent, system
+    return (occupied_ & control) == 0 ? nullptr : pop_lane(lowest_bit(occupied_ & control));
+  }
+
   /// In front of what is in its lane: a chain of one lane, named by its last.
   void prepend(envelope* last) noexcept {
     const unsigned lane = last->lane & lane_mask;

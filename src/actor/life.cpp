@@ -12,6 +12,7 @@
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "actor/requests.hpp"
+#include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
 
@@ -113,7 +114,7 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
   self.what = order.what;
   self.object = nullptr;
   set_bound(by, self, order);
-  self.exit_wanted = 0;
+  self.wants = 0;
   self.is_named = 0;
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
   // Relaxed: published with the mailbox.
@@ -189,11 +190,11 @@ result<pid> spawn_process(execution& by, const spawn_order& order, const slot* s
   }
   // A spawner that has asked for its own end keeps its reason, whatever the hook below asks for.
   exit_reason kept;
-  const bool spawner_ends = by.running != nullptr && by.running->exit_wanted != 0;
+  const bool spawner_ends = by.running != nullptr && has_exit_wanted(*by.running);
   if (spawner_ends) kept = std::move(by.ending);
   if (begun) begun = run_start_hook(by, self);
   exit_reason wanted;
-  if (self.exit_wanted != 0) wanted = std::exchange(by.ending, exit_reason{});
+  if (has_exit_wanted(self)) wanted = std::exchange(by.ending, exit_reason{});
   if (spawner_ends) by.ending = std::move(kept);
   if (!begun) {
     if (self.is_named != 0) by.node.names.remove(who);
@@ -203,7 +204,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, const slot* s
     free_slot(by, self);
     return begun.error();
   }
-  if (self.exit_wanted != 0) {  // on_start asked for its own end: it lived, and ends now.
+  if (has_exit_wanted(self)) {  // on_start asked for its own end: it lived, and ends now.
     end_process(by, self, wanted);
     return who;
   }
@@ -235,6 +236,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
                       "process " + std::string{self.what->name} + " ended: " + reason.message());
   }
   close_requests(self);
+  close_suspension(by, self);
   run_terminate_hook(by, self, reason);
   if (self.is_named != 0) {
     by.node.names.remove({by.node.id, self.index, self.generation.load(base::relaxed)});

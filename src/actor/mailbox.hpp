@@ -9,7 +9,7 @@
 //
 //                push           push control    take       try_park       try_wait         close
 //   owned        queued         queued          (nothing)  parked→idle    waiting→waiting  →closed
-//   owned+mail   queued         queued          →owned     more           more             →closed
+//   owned+mail   queued         queued          →owned     more           more (M6)        →closed
 //   idle         schedule→mail  schedule→mail   -          -              -                -
 //   waiting      queued         schedule→mail   -          -              -                -
 //   wait+mail    queued         schedule→mail   -          -              -                -
@@ -22,6 +22,7 @@
 //   M1 The right to run is granted only by the push that clears idle or waiting, to its caller.
 //   M2 Only read-modify-writes touch an open word; open() is the one plain store.
 //   M3 A push on a closed word leaves the chain with its caller.
+//   M6 A word waits only when its owner has seen all mail, so none of it is control.
 //   M5 A held envelope keeps its block until it is out of the word: a sender may link to it.
 //   M4 A chain is circular: it is named by its last envelope, whose `next` is its first. `older` of
 //      the last links to the chain pushed before.
@@ -106,11 +107,15 @@ class mailbox {
   /// Owner, mailbox seen empty. True: the word says idle and the caller owns nothing any more.
   [[nodiscard]] bool try_park() noexcept { return leave_as(idle); }
 
-  /// Owner, in a call, no control mail seen: keeps queued user mail, sleeps until control mail.
-  [[nodiscard]] bool try_wait() noexcept {
-    std::uintptr_t seen = word_.load(base::relaxed);  // Relaxed: the CAS checks it.
-    // [MB3] release, as in try_park; a failure means new mail, which may be control.
-    return word_.compare_exchange_strong(seen, seen | waiting, base::release, base::relaxed);
+  /// Owner, in a call, mailbox seen empty: as try_park, but only control mail wakes it (M6). False:
+  /// there is new mail, which may be control.
+  [[nodiscard]] bool try_wait() noexcept { return leave_as(waiting); }
+
+  /// The same; `held` began the call.
+  [[nodiscard]] bool try_wait_after(envelope* held) noexcept {
+    auto expected = reinterpret_cast<std::uintptr_t>(held);
+    // [MB7] release, as in try_park_after.
+    return word_.compare_exchange_strong(expected, waiting, base::release, base::relaxed);
   }
 
   /// Owner. Nothing can be pushed from here on; returns what was left, as take() does.

@@ -110,7 +110,8 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
     undo(by, self);
     return begun.error();
   }
-  if (std::exchange(self.exit_wanted, std::uint8_t{0}) != 0) {  // By init: after both flows began.
+  if ((std::exchange(self.wants, std::uint8_t{0}) & wants_exit) !=
+      0) {  // By init: after both flows began.
     static_cast<void>(send_exit(by, self.index, meta->generation, std::move(wanted)));
     by.flush_chain();
   }
@@ -157,7 +158,7 @@ void begin_if_new(execution& by, slot& self) noexcept {
 
 void note_start_over(execution& by, slot& self, exit_reason reason) noexcept {
   by.ending = std::move(reason);
-  self.exit_wanted = 1;
+  self.wants |= wants_exit;
 }
 
 bool ends_by_itself(slot& self, const exit_reason& reason) noexcept {

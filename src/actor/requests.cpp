@@ -18,15 +18,6 @@ constexpr std::uint32_t places_first = 8;
 // So many numbers a thread takes at once.
 constexpr std::uint64_t refs_at_once = 4096;
 
-ref new_ref(execution& by) noexcept {
-  if (by.next_ref == by.refs_end) {
-    // Relaxed: only uniqueness matters.
-    by.next_ref = by.node.next_refs.fetch_add(refs_at_once, base::relaxed);
-    by.refs_end = by.next_ref + refs_at_once;
-  }
-  return {by.next_ref++};
-}
-
 request_book* book_or_null(slot& self) noexcept {
   slot_extension* const more = extension_of(self);
   return more == nullptr ? nullptr : more->requests.get();
@@ -79,6 +70,15 @@ send_outcome send_answer(execution& by, const reply_address& to, build_answer bu
 }
 
 }  // namespace
+
+ref new_ref(execution& by) noexcept {
+  if (by.next_ref == by.refs_end) {
+    // Relaxed: only uniqueness matters.
+    by.next_ref = by.node.next_refs.fetch_add(refs_at_once, base::relaxed);
+    by.refs_end = by.next_ref + refs_at_once;
+  }
+  return {by.next_ref++};
+}
 
 bool request_table::add(pending_request&& asked) noexcept {
   if (2 * (count_ + 1) > mask_ + 1 && !grow()) return false;

@@ -75,6 +75,9 @@ struct request_book {
   bool is_closed = false;
 };
 
+/// A number that no request or timer of the node had before.
+[[nodiscard]] ref new_ref(execution& by) noexcept;
+
 /// Owner: forgets what is noted; nothing more is (Q3).
 void close_requests(slot& self) noexcept;
 

@@ -44,6 +44,10 @@ struct child_list_head {
   std::uint32_t first;  ///< slot index of the newest child, or none
 };
 
+inline constexpr std::uint8_t wants_exit = 1;        ///< execution::ending says why
+inline constexpr std::uint8_t wants_suspension = 2;  ///< its handler waits (suspension.hpp)
+inline constexpr std::uint8_t wants_resumption = 4;  ///< what its handler waited for is there
+
 struct alignas(base::cache_line_bytes) slot {
   static constexpr std::uint32_t no_slot = UINT32_MAX;
 
@@ -60,7 +64,7 @@ struct alignas(base::cache_line_bytes) slot {
   base::atomic<slot_kind> kind{slot_kind::free};  // owner; any reads
   life state = life::free;
   std::uint8_t is_named = 0;
-  std::uint8_t exit_wanted = 0;
+  std::uint8_t wants = 0;  // owner: wants_… bits, looked at once after each handler
   union {
     meta_state* meta = nullptr;    // metas only; type-stable while linked to a parent
     process_extension* extension;  // processes only: null until something needs one
@@ -80,6 +84,9 @@ static_assert(sizeof(slot) == 2 * base::cache_line_bytes, "two lines a slot");
 [[nodiscard]] inline bool is_bounded(const slot& to) noexcept {
   // Relaxed: a sender late for the last tenant may read the next one's; its message is stale then.
   return to.bounded_max.load(base::relaxed) != 0;
+}
+[[nodiscard]] inline bool has_exit_wanted(const slot& self) noexcept {
+  return (self.wants & wants_exit) != 0;
 }
 inline constexpr std::uint32_t bound_drops_oldest = 1u << 31;
 inline constexpr std::uint32_t bound_hands_over = 1u

@@ -6,6 +6,7 @@
 #include "actor/environment.hpp"
 #include "actor/message_stash.hpp"
 #include "actor/requests.hpp"
+#include "actor/suspension.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -18,6 +19,7 @@ struct slot_extension {
 /// Of a process, made when it is first needed.
 struct process_extension : slot_extension {
   std::unique_ptr<message_stash> stash;  ///< null until something is put aside
+  suspension waiting;
 };
 
 }  // namespace sluice::inline v0::core

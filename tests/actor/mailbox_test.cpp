@@ -35,10 +35,10 @@ struct in_state {
   explicit in_state(state wanted) {
     if (wanted == state::closed) return;
     box.open();
-    const bool has_mail = wanted == state::owned_with_mail || wanted == state::waiting_with_mail;
-    if (has_mail) REQUIRE(box.push(&mail, false) == push_outcome::queued);
     if (wanted == state::idle) REQUIRE(box.try_park());
     if (wanted == state::waiting || wanted == state::waiting_with_mail) REQUIRE(box.try_wait());
+    const bool has_mail = wanted == state::owned_with_mail || wanted == state::waiting_with_mail;
+    if (has_mail) REQUIRE(box.push(&mail, false) == push_outcome::queued);
   }
   mailbox box;
   letter mail;

@@ -1,0 +1,223 @@
+#include "actor/suspension.hpp"
+
+#include <new>
+#include <utility>
+
+#include "actor/caller.hpp"
+#include "actor/slot_extension.hpp"
+#include "actor/wake_timer.hpp"
+#include "base/assert.hpp"
+#include "base/clock.hpp"
+#include "mem/cache.hpp"
+
+namespace sluice {
+inline namespace v0 {
+namespace core {
+
+namespace {
+
+suspension* suspension_or_null(slot& self) noexcept {
+  return is_meta(self) || self.extension == nullptr ? nullptr : &self.extension->waiting;
+}
+
+// Null when memory is out.
+suspension* make_suspension(slot& self) noexcept {
+  if (self.extension == nullptr) self.extension = new (std::nothrow) process_extension;
+  return self.extension == nullptr ? nullptr : &self.extension->waiting;
+}
+
+// What is waited for and not yet settled, or null.
+wait* open_wait(slot& self) noexcept {
+  if ((self.wants & wants_resumption) != 0) return nullptr;
+  const suspension* const there = suspension_or_null(self);
+  return there == nullptr || there->handler == nullptr ? nullptr : there->handler->waits_for;
+}
+
+void settle(slot& self, wait& what, void* payload, const error& why) noexcept {
+  what.id = {};
+  what.settle(what, payload, why);
+  self.wants |= wants_resumption;
+}
+
+// SU4
+void destroy_frames(process_promise_base* innermost) noexcept {
+  while (innermost != nullptr) {
+    const bool is_root = innermost->root == innermost;
+    process_promise_base* const awaiter = is_root ? nullptr : innermost->awaiter;
+    if (!is_root) *innermost->holder = nullptr;
+    innermost->body.destroy();
+    innermost = awaiter;
+  }
+}
+
+void put_back_deferred(slot& self, wait& what) noexcept {
+  envelope* const last = std::exchange(what.deferred, nullptr);
+  if (last == nullptr) return;
+  // One chain a lane again.
+  envelope* chains[lane_count] = {};
+  envelope* each = last->next;
+  while (true) {
+    envelope* const following = each->next;
+    envelope*& chain = chains[each->lane & lane_mask];
+    each->next = each;
+    if (chain != nullptr) std::swap(chain->next, each->next);
+    chain = each;
+    if (each == last) break;
+    each = following;
+  }
+  for (envelope* const chain : chains) {
+    if (chain != nullptr) self.mail.prepend(chain);
+  }
+}
+
+// Resumes until nobody is to be resumed: the handler waits, or is over and goes.
+void drive(process_promise_base& root) {
+  while (process_promise_base* const next = std::exchange(root.next, nullptr)) next->body.resume();
+  if (root.waits_for != nullptr) return;
+  SLUICE_ASSERT(root.body.done(),
+                "a handler awaited what does not resume its process: await tasks, "
+                "call(), sleep() and the other members of a process");
+  struct frame_guard {
+    process_promise_base& root;
+    ~frame_guard() { root.body.destroy(); }
+  };
+  const frame_guard goes{root};
+  root.finish(root, *root.carried);
+}
+
+// The handler is to wait; what the process knows of it. Null: it has been refused.
+suspension* enter_wait(wait& what, process_promise_base& awaiter) noexcept {
+  slot& self = *what.process;
+  suspension* const made = make_suspension(self);
+  if (made == nullptr) {
+    what.settle(what, nullptr, {error_code::out_of_memory, 0, "wait"});
+    return nullptr;
+  }
+  if (made->handler != nullptr) {  // SU1
+    what.settle(what, nullptr, {error_code::not_supported, 0, "wait: another handler waits"});
+    return nullptr;
+  }
+  what.innermost = &awaiter;
+  return made;
+}
+
+void note_waiting(slot& self, suspension& there, wait& what) noexcept {
+  there.handler = what.innermost->root;
+  there.handler->waits_for = &what;
+  self.wants |= wants_suspension;
+}
+
+}  // namespace
+
+// -- frames
+
+void* process_promise_base::operator new(std::size_t bytes) {
+  if (void* const memory = mem::this_thread_cache().allocate_bytes(bytes)) return memory;
+#if defined(__cpp_exceptions)
+  throw std::bad_alloc{};
+#else
+  SLUICE_ASSERT(false, "no memory left for the frame of a coroutine");
+  return nullptr;
+#endif
+}
+
+void process_promise_base::operator delete(void* frame, std::size_t bytes) noexcept {
+  mem::this_thread_cache().free_bytes(frame, bytes);
+}
+
+// -- the runtime's side
+
+void begin_task(slot&, envelope& carried, process_promise_base& root) {
+  root.root = &root;
+  root.carried = &carried;
+  root.next = &root;
+  drive(root);
+}
+
+bool is_suspended(const slot& self) noexcept {
+  return !is_meta(self) && self.extension != nullptr && self.extension->waiting.handler != nullptr;
+}
+
+void defer(slot& self, envelope* carried) noexcept {
+  wait& what = *self.extension->waiting.handler->waits_for;
+  carried->next = carried;
+  if (what.deferred != nullptr) std::swap(what.deferred->next, carried->next);
+  what.deferred = carried;
+}
+
+process_promise_base& take_handler(slot& self) noexcept {
+  process_promise_base& handler = *std::exchange(self.extension->waiting.handler, nullptr);
+  wait& what = *std::exchange(handler.waits_for, nullptr);
+  put_back_deferred(self, what);
+  handler.next = what.innermost;
+  return handler;
+}
+
+void continue_task(process_promise_base& handler) { drive(handler); }
+
+void close_suspension(execution& by, slot& self) noexcept {
+  suspension* const there = suspension_or_null(self);
+  if (there == nullptr) return;
+  if (process_promise_base* const handler = std::exchange(there->handler, nullptr)) {
+    wait& what = *handler->waits_for;
+    envelope* const carried = handler->carried;
+    put_back_deferred(self, what);
+    destroy_frames(what.innermost);
+    if (carried->type->when_lost != nullptr) {
+      carried->type->when_lost(carried->payload(), error_code::receiver_ended);
+    }
+    base::add_single_writer(by.counters.handled, std::uint64_t{1});  // SU2
+    by.free_envelope(carried);
+  }
+  let_go(by, std::exchange(there->clock, nullptr));
+}
+
+void look_at_clock(slot& self, envelope&) {
+  wait* const what = open_wait(self);
+  if (what == nullptr || what->deadline_ns == waits_for_ever) return;
+  caller from{self};
+  if (what->deadline_ns <= base::now_ns()) return settle(self, *what, nullptr, {});
+  if (!wake_at(from.by(), self, self.extension->waiting.clock, what->deadline_ns)) {
+    settle(self, *what, nullptr, {error_code::out_of_memory, 0, "wait"});
+  }
+}
+
+// -- the awaiters' side
+
+bool begin_wait(wait& what, process_promise_base& awaiter) noexcept {
+  suspension* const there = enter_wait(what, awaiter);
+  if (there == nullptr) return false;
+  slot& self = *what.process;
+  if (what.deadline_ns != waits_for_ever) {
+    caller from{self};
+    if (!wake_at(from.by(), self, there->clock, what.deadline_ns)) {
+      what.settle(what, nullptr, {error_code::out_of_memory, 0, "wait"});
+      return false;
+    }
+  }
+  note_waiting(self, *there, what);
+  return true;
+}
+
+bool begin_yield(wait& what, process_promise_base& awaiter) noexcept {
+  suspension* const there = enter_wait(what, awaiter);
+  if (there == nullptr) return false;
+  note_waiting(*what.process, *there, what);
+  what.process->wants |= wants_resumption;
+  return true;
+}
+
+bool settle_wait(slot& self, ref id, void* payload) noexcept {
+  wait* const what = open_wait(self);
+  if (what != nullptr && what->id == id && id.number != 0) {
+    settle(self, *what, payload, {});
+    return true;
+  }
+  caller from{self};  // SU3
+  if (from) base::add_single_writer(from.by().counters.late_completions, std::uint64_t{1});
+  return false;
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace sluice

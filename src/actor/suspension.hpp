@@ -1,0 +1,52 @@
+// suspension: a handler that waits. Its coroutine, the message it handles, what it waits for.
+//
+//              wait begins   settled    time comes     resumed          exit
+//  running     waiting       -          -              -                -
+//  waiting     refused       ready      ready          -                gone
+//  ready       refused       late       -              running          gone
+//
+// The coroutine's frame holds everything (task.hpp, waiting.hpp); the process knows its root. While
+// a process waits its job is run_suspended (activation.cpp) and its mailbox waits (M6).
+// Who: the owner of the process.
+// Rules:
+//   SU1 One handler a process waits; one served meanwhile may not.
+//   SU2 The message stays until its handler is over, and is counted as handled then.
+//   SU3 What settles a wait is known by its ref; what comes for a past one is counted as late.
+//   SU4 Frames go from the innermost outward, without recursion.
+#pragma once
+
+#include <sluice/waiting.hpp>
+
+#include "actor/execution.hpp"
+#include "actor/slot.hpp"
+
+namespace sluice::inline v0::core {
+
+struct wake_timer;
+
+struct suspension {
+  process_promise_base* handler = nullptr;  ///< its root; null = none waits
+  wake_timer* clock = nullptr;              ///< null until a wait has a deadline
+};
+
+/// System, from the process's own timer: look at the clock.
+struct time_is_up {};
+void look_at_clock(slot& self, envelope& carried);
+template <>
+inline constexpr unhandled_function unhandled_action<time_is_up> = &look_at_clock;
+
+/// Whether a handler of `self` waits.
+[[nodiscard]] bool is_suspended(const slot& self) noexcept;
+
+/// Keeps user mail of a control lane for after the wait.
+void defer(slot& self, envelope* carried) noexcept;
+
+/// Ready: the waiting handler, which runs from here; `carried` is its message.
+[[nodiscard]] process_promise_base& take_handler(slot& self) noexcept;
+/// Goes on with it: it waits again, or is over and has gone. What it throws comes out of this.
+void continue_task(process_promise_base& handler);
+
+/// The process ends: its waiting handler goes, with its message.
+void close_suspension(execution& by, slot& self) noexcept;
+
+}  // namespace sluice::inline v0::core
