@@ -33,6 +33,7 @@
 #include <sluice/forwarding.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/library_messages.hpp>
+#include <sluice/linking.hpp>
 #include <sluice/log.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
@@ -251,8 +252,8 @@ class asking : public Base {
 }  // namespace core
 
 /// The erased base of all processes.
-class actor_base
-    : public core::waiting<core::stashing<core::sending<core::usual_lane::main>>> {
+class actor_base : public core::waiting<
+                       core::linking<core::stashing<core::sending<core::usual_lane::main>>>> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 
@@ -341,6 +342,9 @@ auto order_and_spawn(Order order, SpawnIt&& spawn_it, Arguments&&... arguments) 
   order.fallback = options.fallback;
   order.stash_max = options.stash_max;
   order.env = &options.env;
+  order.link = options.link;
+  order.monitor = options.monitor;
+  order.monitored_as = options.monitored_as;
   return order;
 }
 

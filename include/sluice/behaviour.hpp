@@ -183,10 +183,19 @@ void invoke_completion(void* object, envelope& carried) {
   run_handler(actor, carried, [&]() -> decltype(auto) { return call_handler(actor, done); });
 }
 
+/// Of a message that may have been taken back since it was sent.
+template <class A, class M>
+void invoke_if_accepted(void* object, envelope& carried) {
+  if (!accept_action<M>(static_cast<A*>(object)->place(), payload_of<M>(carried))) return;
+  invoke_handler<A, M>(object, carried);
+}
+
 template <class A, class M>
 [[nodiscard]] constexpr invoke_function handler_of() noexcept {
   if constexpr (completion_traits<M>::is_completion) {
     return &invoke_completion<A, M>;
+  } else if constexpr (accept_action<M> != nullptr) {
+    return &invoke_if_accepted<A, M>;
   } else {
     return &invoke_handler<A, M>;
   }

@@ -15,6 +15,7 @@ enum class exit_code : unsigned char {
   init_failed,  ///< init() or on_start() refused or threw
   parent_exit,  ///< a meta whose parent ended
   error,        ///< a reason of the user's; the text says which
+  no_process,   ///< of links and monitors: nobody has, or had, that address
 };
 
 [[nodiscard]] const char* to_string(exit_code code) noexcept;

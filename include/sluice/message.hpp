@@ -40,14 +40,15 @@ concept message = std::is_object_v<M> && std::is_same_v<M, std::remove_cvref_t<M
 
 namespace core {
 
+class execution;
 struct envelope;
 struct behaviour;
 struct slot;
 using invoke_function = void (*)(void* object, envelope& carried);
 /// `self` is the receiver's slot, for sends in its name.
 using unhandled_function = void (*)(slot& self, envelope& carried);
-/// Told to a message that will not be handled, before it is destroyed.
-using lose_function = void (*)(void* payload, error_code why) noexcept;
+/// Told to a message that will not be handled, before it is destroyed; `by` is whose thread it is.
+using lose_function = void (*)(execution& by, void* payload, error_code why) noexcept;
 
 /// The descriptor of a message type, or of one bound to the handler of one actor type.
 struct message_type {
@@ -136,6 +137,11 @@ template <class M>
 /// unhandled. Set for the library's own messages only (beside the type, before its first use).
 template <class M>
 inline constexpr unhandled_function unhandled_action = nullptr;
+
+/// Asked before a handler of M is called: false, it is no longer wanted. For the library's own
+/// messages only, as above.
+template <class M>
+inline constexpr bool (*accept_action)(slot& self, const M& message) noexcept = nullptr;
 
 /// What an M that is lost on its way does about it.
 template <class M>

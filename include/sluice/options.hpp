@@ -49,6 +49,14 @@ struct spawn_options {
   fallback_receiver fallback{};
   /// Messages that stash() may put aside, beside those of the mailbox.
   std::uint32_t stash_max = 1024;
+  /// Linked to its spawner from the first moment on; besides, its spawner's end, and an exit signal
+  /// of its spawner, ends it whatever the reason and even if it traps exits. A spawn by the node
+  /// cannot ask for it, nor for the next.
+  bool link = false;
+  /// Monitored by its spawner from the first moment on; the number of the monitor goes to
+  /// `monitored_as`, if there is one.
+  bool monitor = false;
+  ref* monitored_as = nullptr;
   /// Added to, or instead of, what the spawner sees.
   env_variables env{};
 };

@@ -167,7 +167,7 @@ struct request_of {
 };
 
 template <class M>
-void lose_request(void* payload, error_code why) noexcept {
+void lose_request(execution&, void* payload, error_code why) noexcept {
   static_cast<request_of<M>*>(payload)->answer.lose({why, 0, "request"});
 }
 template <class M>

@@ -14,6 +14,7 @@
 #include <sluice/handle.hpp>
 #include <sluice/inspection.hpp>
 #include <sluice/io.hpp>
+#include <sluice/linking.hpp>
 #include <sluice/log.hpp>
 #include <sluice/message.hpp>
 #include <sluice/meta.hpp>

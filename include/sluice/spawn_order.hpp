@@ -6,6 +6,7 @@
 
 #include <sluice/behaviour.hpp>
 #include <sluice/options.hpp>
+#include <sluice/pid.hpp>
 #include <sluice/stash.hpp>
 
 namespace [[gnu::visibility("default")]] sluice {
@@ -26,6 +27,9 @@ struct spawn_order {
   fallback_receiver fallback{};
   std::uint32_t stash_max = stash_max_usually;
   const env_variables* env = nullptr;
+  bool link = false;     ///< to the spawner
+  bool monitor = false;  ///< by the spawner
+  ref* monitored_as = nullptr;
 };
 
 /// More of the same for a meta process.

@@ -83,13 +83,6 @@ void absorb_new_mail(execution& by, slot& self) noexcept {
 // Messages of the runtime. False: not one of them. May throw what on_inspect throws.
 bool handle_system_message(execution& by, slot& self, envelope& carried) {
   const message_type* const type = carried.type->identity;
-  if (type == &message_type_of<exit_request>) {
-    auto& request = *static_cast<exit_request*>(carried.payload());
-    if (is_meta(self) && ends_by_itself(self, request.reason)) return true;
-    by.ending = std::move(request.reason);
-    self.wants |= wants_exit;
-    return true;
-  }
   if (type == &message_type_of<request_of<inspect>>) {
     static_cast<request_of<inspect>*>(carried.payload())->answer.reply(inspect_tenant(by, self));
     return true;
@@ -135,7 +128,7 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) {
 [[gnu::cold]] void end_by_exception(execution& by, slot& self, envelope& carried) noexcept {
   by.ending = reason_of_current_exception(exit_code::exception);
   if (carried.type->when_lost != nullptr) {
-    carried.type->when_lost(carried.payload(), error_code::receiver_ended);
+    carried.type->when_lost(by, carried.payload(), error_code::receiver_ended);
   }
   self.wants |= wants_exit;
 }

@@ -73,6 +73,13 @@ class caller {
                        : self.generation.load(base::relaxed);  // Relaxed: the owner.
 }
 
+/// The pid or alias, while it lives.
+[[nodiscard]] inline address own_address(const execution& by, const slot& self) noexcept {
+  const std::uint32_t generation = own_generation(self);
+  if (is_meta(self)) return alias{by.node.id, self.index, generation};
+  return pid{by.node.id, self.index, generation};
+}
+
 /// A meta sends; from the start of a blocking one at the same time as from its handler.
 inline void count_out(slot& self) noexcept {
   // Relaxed: counts.

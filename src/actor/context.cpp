@@ -133,7 +133,9 @@ send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept {
   caller from{self};
   if (!from) return send_outcome::stopping;
   if (to.node != from.by().node.id) return send_outcome::unknown;
-  return send_exit(from.by(), to.slot, to.generation, std::move(reason));
+  execution& by = from.by();
+  return send_exit(by, to.slot, to.generation, std::move(reason), exit_kind::asked,
+                   own_address(by, self));
 }
 
 address sender_of(const slot& self) noexcept {
@@ -259,7 +261,9 @@ send_outcome exit_through(gate* node, address to, exit_reason reason) noexcept {
   if (node == nullptr) return send_outcome::unknown;
   foreign_access access{*node, to.node};
   if (!access) return send_outcome::stopping;
-  return send_exit(access.by(), to.slot, to.generation, std::move(reason));
+  execution& by = access.by();
+  const address from = by.running == nullptr ? address{} : own_address(by, *by.running);
+  return send_exit(by, to.slot, to.generation, std::move(reason), exit_kind::asked, from);
 }
 
 }  // namespace core
@@ -273,6 +277,7 @@ const char* to_string(exit_code code) noexcept {
     case exit_code::init_failed: return "init_failed";
     case exit_code::parent_exit: return "parent_exit";
     case exit_code::error: return "error";
+    case exit_code::no_process: return "no_process";
   }
   return "?";
 }

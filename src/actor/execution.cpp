@@ -130,7 +130,7 @@ void execution::schedule_elsewhere(slot& ready) noexcept {
 void execution::count_dead(envelope& dead, dead_letter why) noexcept {
   count(counters.dead[static_cast<unsigned>(why)]);
   node.report_dead_letter(dead, why);
-  if (dead.type->when_lost != nullptr) dead.type->when_lost(dead.payload(), code_of(why));
+  if (dead.type->when_lost != nullptr) dead.type->when_lost(*this, dead.payload(), code_of(why));
 }
 
 void execution::bury(envelope* dead, dead_letter why) noexcept {

@@ -86,6 +86,17 @@ class lanes {
   }
 
   [[nodiscard]] bool is_empty() const noexcept { return occupied_ == 0; }
+  [[nodiscard]] bool is_empty(priority lane) const noexcept {
+    return last_[static_cast<unsigned>(lane)] == nullptr;
+  }
+
+  /// The owner's own: behind all that was taken on the envelope's lane. The owner must go on with
+  /// its backlog then, so not where it holds a lone message.
+  void put_last(envelope& own) noexcept {
+    own.next = &own;
+    own.older = nullptr;
+    append(own.lane & lane_mask, &own);
+  }
 
   /// Counts at most `count_max` messages of a lane.
   [[nodiscard]] lane_view look_at(unsigned lane, std::uint64_t count_max) const noexcept {

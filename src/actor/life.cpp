@@ -11,6 +11,7 @@
 #include "actor/message_stash.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
@@ -162,8 +163,11 @@ shared_environment environment_for(execution& by, const slot* spawner,
   return inherit(by.node.env, more == nullptr ? nullptr : more->env, changes);
 }
 
-result<pid> spawn_process(execution& by, const spawn_order& order, const slot* spawner) noexcept {
+result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner) noexcept {
   by.flush_chain();  // X2
+  if ((order.link || order.monitor) && (spawner == nullptr || is_meta(*spawner))) {
+    return error{error_code::bad_argument, 0, "spawn: only a process can link or monitor"};
+  }
   shared_environment env = environment_for(by, spawner, order.env);
   auto made = make_tenant(by, order, slot_kind::process);
   if (!made) return made.error();
@@ -178,6 +182,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, const slot* s
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   base::add_single_writer(by.counters.spawned, std::uint64_t{1});
   self.box.open();
+  const ref monitored_as = relate_spawned(by, order, spawner, self);
   result<void> begun;
   if (!order.name.empty()) {
     if (order.name.size() > name_registry::name_bytes_max) {
@@ -201,7 +206,8 @@ result<pid> spawn_process(execution& by, const spawn_order& order, const slot* s
     self.state = life::ending;
     close_tenant(by, self);
     destroy_tenant(by, self);
-    free_slot(by, self);
+    if (spawner != nullptr) forget_spawned(*spawner, self, monitored_as);
+    tell_and_free(by, self, {exit_code::init_failed, begun.error().message()});
     return begun.error();
   }
   if (has_exit_wanted(self)) {  // on_start asked for its own end: it lived, and ends now.
@@ -243,7 +249,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
   }
   close_tenant(by, self);
   destroy_tenant(by, self);
-  free_slot(by, self);
+  tell_and_free(by, self, reason);
 }
 
 void close_tenant(execution& by, slot& self) noexcept {
@@ -256,19 +262,19 @@ void close_tenant(execution& by, slot& self) noexcept {
   // [LF2] acq_rel: L3, ends the list for good and sees the children pushed; pairs LF3 (link_child).
   const child_list_head swept =
       unpack(self.children.exchange(pack({0, slot::no_slot}), base::acq_rel));
-  while (true) {
-    envelope* const left = self.mail.pop();
-    if (left == nullptr) break;
+  if (envelope* const rest = self.box.close()) self.mail.absorb(rest);
+  while (envelope* const left = self.mail.pop()) {
     const bool is_stale = left->to_generation != generation;
+    // Relaxed: a count.
     if ((left->lane & lane_has_credit) != 0) self.bounded_count.fetch_sub(1, base::relaxed);
-    by.bury(left, is_stale ? dead_letter::stale : dead_letter::receiver_ended);
+    if (!is_stale && is_relation_signal(*left)) {  // LM1
+      left->type->when_unhandled(self, *left);
+      base::add_single_writer(by.counters.handled, std::uint64_t{1});
+      by.free_envelope(left);
+    } else {
+      by.bury(left, is_stale ? dead_letter::stale : dead_letter::receiver_ended);
+    }
   }
-  envelope* rest = self.box.close();
-  for (envelope* each = rest; each != nullptr; each = each->older) {
-    // Credits travel on single messages only (execution::push). Relaxed: a count.
-    if ((each->lane & lane_has_credit) != 0) self.bounded_count.fetch_sub(1, base::relaxed);
-  }
-  by.bury_take(rest, dead_letter::receiver_ended);
   for (std::uint32_t at = swept.first; at != slot::no_slot;) {
     slot& child = *by.node.slots.find(at);
     meta_state& meta = *child.meta;
@@ -316,9 +322,9 @@ void free_slot(execution& by, slot& self) noexcept {
 }
 
 send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_generation,
-                       exit_reason reason) noexcept {
+                       exit_reason reason, exit_kind kind, address from) noexcept {
   return send_control(by, to_slot, to_generation, priority::urgent,
-                      exit_request{std::move(reason)});
+                      exit_request{{from, std::move(reason)}, kind});
 }
 
 bool link_child(slot& parent, std::uint32_t parent_generation, meta_state& child) noexcept {

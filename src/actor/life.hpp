@@ -17,6 +17,7 @@
 #include "actor/environment.hpp"
 #include "actor/execution.hpp"
 #include "actor/slot.hpp"
+#include "actor/system_messages.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -24,14 +25,15 @@ struct meta_state;
 
 /// Makes a process; `by` is the spawner's thread, `spawner` who hands its environment down.
 [[nodiscard]] result<pid> spawn_process(execution& by, const spawn_order& order,
-                                        const slot* spawner = nullptr) noexcept;
+                                        slot* spawner = nullptr) noexcept;
 
 /// Owner: ends the process for `reason`. The slot has another tenant afterwards, or none.
 void end_process(execution& by, slot& self, const exit_reason& reason) noexcept;
 
 /// Sends an exit request. Never refused for lack of room.
 send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_generation,
-                       exit_reason reason) noexcept;
+                       exit_reason reason, exit_kind kind = exit_kind::ordered,
+                       address from = {}) noexcept;
 
 // -- shared by processes and metas
 /// Takes a slot and builds the object in it; on an error the slot is free again.

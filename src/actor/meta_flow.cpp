@@ -11,6 +11,7 @@
 #include "actor/life.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
 #include "actor/rundown.hpp"
 #include "actor/system_messages.hpp"
@@ -27,6 +28,7 @@ void finish(execution& by, meta_state& meta) noexcept {
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp; terminate may send.
   run_terminate_hook(by, self, meta.reason);
   destroy_tenant(by, self);
+  tell_all(by, self, meta.reason);
   child_ended(by, meta);
 }
 

@@ -5,6 +5,7 @@
 
 #include "actor/environment.hpp"
 #include "actor/message_stash.hpp"
+#include "actor/relations.hpp"
 #include "actor/requests.hpp"
 #include "actor/suspension.hpp"
 
@@ -14,6 +15,7 @@ namespace sluice::inline v0::core {
 struct slot_extension {
   std::unique_ptr<request_book> requests;  ///< null until there is one
   shared_environment env;                  ///< null = the node's; from the spawn on
+  std::unique_ptr<relations> related;      ///< null until there is one
 };
 
 /// Of a process, made when it is first needed.

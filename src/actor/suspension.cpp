@@ -164,7 +164,7 @@ void close_suspension(execution& by, slot& self) noexcept {
     put_back_deferred(self, what);
     destroy_frames(what.innermost);
     if (carried->type->when_lost != nullptr) {
-      carried->type->when_lost(carried->payload(), error_code::receiver_ended);
+      carried->type->when_lost(by, carried->payload(), error_code::receiver_ended);
     }
     base::add_single_writer(by.counters.handled, std::uint64_t{1});  // SU2
     by.free_envelope(carried);

@@ -2,13 +2,26 @@
 #pragma once
 
 #include <sluice/exit_reason.hpp>
+#include <sluice/linking.hpp>
+#include <sluice/message.hpp>
 
 namespace sluice::inline v0::core {
 
-/// Urgent: end, for this reason.
-struct exit_request {
-  exit_reason reason;
+/// What an exit request comes of, and so whether a process may trap or ignore it.
+enum class exit_kind : std::uint8_t {
+  ordered,  ///< by the runtime: it ends
+  asked,    ///< somebody called exit(who, reason)
+  link,     ///< a link broke
 };
+
+/// Urgent: end, for this reason. Begins with what one that traps it is told.
+struct exit_request {
+  exit_signal told;
+  exit_kind kind = exit_kind::ordered;
+};
+void handle_exit_request(slot& self, envelope& carried);
+template <>
+inline constexpr unhandled_function unhandled_action<exit_request> = &handle_exit_request;
 
 /// System: enough children have ended; unlink them (PROTOCOLS 9).
 struct prune_children {};

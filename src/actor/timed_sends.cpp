@@ -54,7 +54,8 @@ timer exit_later(slot& self, address who, exit_reason reason,
                  std::chrono::nanoseconds delay) noexcept {
   caller from{self};
   if (!from || who.node != from.by().node.id) return {};
-  envelope* const carried = make_control(from.by(), exit_request{std::move(reason)});
+  envelope* const carried = make_control(
+      from.by(), exit_request{{own_address(from.by(), self), std::move(reason)}, exit_kind::asked});
   return timer{arm_delayed(from.by(), carried, {who.slot, who.generation, priority::urgent},
                            deadline_after(delay.count()))};
 }

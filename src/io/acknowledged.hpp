@@ -1,4 +1,5 @@
-// acknowledged: how many bytes the peer of a TCP socket has acknowledged, as the kernel counts them.
+// acknowledged: how many bytes the peer of a TCP socket has acknowledged, as the kernel counts
+// them.
 //
 // For limits of time: a send that the kernel completes as a whole shows no progress of its own.
 // One system call; any thread.

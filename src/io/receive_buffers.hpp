@@ -177,7 +177,7 @@ class receive_buffers {
   // Written once.
   const std::uint32_t count_;
   const std::uint32_t buffer_bytes_;
-  const std::uint32_t stride_bytes_;  // B6
+  const std::uint32_t stride_bytes_;   // B6
   const std::uint32_t reserve_count_;  // free buffers below which bytes are copied out
   const std::uint32_t share_divisor_;  // B5
   sched::driver& waker_;

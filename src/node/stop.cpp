@@ -4,6 +4,7 @@
 
 #include "actor/life.hpp"
 #include "actor/meta_state.hpp"
+#include "actor/relation_signals.hpp"
 #include "actor/rundown.hpp"
 #include "base/park.hpp"
 #include "node/node_state.hpp"
@@ -139,7 +140,12 @@ void sweep_leftovers(node_state& state) noexcept {
   state.core->slots.for_each([&by](slot& each) {
     // Born across the stop, or deaf to it; its threads are gone, so this one owns it.
     if (kind_of(each) != slot_kind::process) return;
-    end_process(by, each, exit_reason::killed());
+    if (each.state == life::ending) {  // It had more to tell than time to.
+      tell_rest(by, each);
+    } else {
+      each.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp; terminate may send.
+      end_process(by, each, exit_reason::killed());
+    }
   });
   state.core->detach(by);
 }
