@@ -10,6 +10,7 @@
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/requests.hpp"
+#include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
 
@@ -44,11 +45,13 @@ void hand_over(slot& self, envelope& carried) {
 }
 
 // `carried` holds an M from here on, which its handler sees now or when its turn has come (LM2).
-// Nothing that was sent before waits in an empty lane.
+// Nothing that was sent before waits in an empty lane. Who waits in a call hears it at once.
 template <class M>
 void hand_over_in_turn(execution& by, slot& self, envelope& carried) {
   carried.type = &message_type_of<M>;
-  if (self.mail.is_empty(priority::main)) return hand_over<M>(self, carried);
+  if (self.mail.is_empty(priority::main) || is_suspended(self)) {
+    return hand_over<M>(self, carried);
+  }
   envelope* const later = make_control(by, std::move(told_in<M>(carried)));
   later->to_generation = carried.to_generation;
   later->lane = static_cast<std::uint8_t>(priority::main);
