@@ -27,6 +27,7 @@
 #include <vector>
 
 #include <sluice/batch.hpp>
+#include <sluice/become.hpp>
 #include <sluice/behaviour.hpp>
 #include <sluice/context.hpp>
 #include <sluice/exit_reason.hpp>
@@ -275,7 +276,7 @@ class actor_base : public core::waiting<
 };
 
 template <class Self, class... Messages>
-class actor : public core::asking<Self, actor_base> {
+class actor : public core::becoming<Self, core::asking<Self, actor_base>> {
  public:
   using listed_messages = typename core::flatten<messages<>, Messages...>::type;
 };

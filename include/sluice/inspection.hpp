@@ -71,6 +71,7 @@ struct inspection {
   address parent;         ///< metas; the process, or the meta it is tied to
   std::string name;       ///< registered, or empty
   std::string behaviour;  ///< the type
+  std::string state;      ///< the type that it has become, or empty
   flow_state handler = flow_state::running;
   flow_state start = flow_state::absent;
   /// Messages waiting, by lane; counted one by one, at most queued_count_max in all.

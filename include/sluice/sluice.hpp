@@ -3,6 +3,7 @@
 
 #include <sluice/actor.hpp>
 #include <sluice/batch.hpp>
+#include <sluice/become.hpp>
 #include <sluice/blocking.hpp>
 #include <sluice/bytes.hpp>
 #include <sluice/endpoint.hpp>

@@ -6,6 +6,7 @@
 #include <sluice/stash.hpp>
 
 #include "actor/caller.hpp"
+#include "actor/handler_states.hpp"
 #include "actor/requests.hpp"
 #include "base/clock.hpp"
 
@@ -104,6 +105,7 @@ inspection inspect_tenant(execution& by, slot& self) {
     if (self.is_named != 0) into.name = by.node.names.name_of(into.who.as_pid());
   }
   into.behaviour = self.what->name;
+  into.state = name_of_state(self);
   // Relaxed: set by the spawner.
   into.mailbox_max = self.bounded_max.load(base::relaxed) & ~bound_flags;
   into.requests = count_requests(self);

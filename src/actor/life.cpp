@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actor/activation.hpp"
+#include "actor/handler_states.hpp"
 #include "actor/message_stash.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
@@ -297,6 +298,7 @@ void destroy_tenant(execution& by, slot& self) noexcept {
   slot* const running_before = std::exchange(by.running, nullptr);
   envelope* const message_before = std::exchange(by.current, nullptr);
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
+  drop_states(self);
   self.what->destroy(self.object);
   give_object_memory(by, *self.what, self.object);
   self.object = nullptr;

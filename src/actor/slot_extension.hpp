@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "actor/environment.hpp"
+#include "actor/handler_states.hpp"
 #include "actor/message_stash.hpp"
 #include "actor/relations.hpp"
 #include "actor/requests.hpp"
@@ -20,7 +21,8 @@ struct slot_extension {
 
 /// Of a process, made when it is first needed.
 struct process_extension : slot_extension {
-  std::unique_ptr<message_stash> stash;  ///< null until something is put aside
+  std::unique_ptr<handler_states> states;  ///< null until it has become one
+  std::unique_ptr<message_stash> stash;    ///< null until something is put aside
   suspension waiting;
 };
 

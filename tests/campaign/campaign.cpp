@@ -8,8 +8,8 @@
 //           nobody gets another's message
 //   cycles  N nodes started and stopped, with processes, messages and timers under way
 //
-// All end with the conservation law and nothing alive. The last line is `ok` or what went wrong; the
-// exit code says the same.
+// All end with the conservation law and nothing alive. The last line is `ok` or what went wrong;
+// the exit code says the same.
 #include <array>
 #include <atomic>
 #include <charconv>
