@@ -37,6 +37,7 @@ struct workload {
 };
 
 extern const workload big;
+extern const workload call;
 extern const workload chameneos;
 extern const workload count;
 extern const workload fjcreate;
@@ -48,6 +49,7 @@ extern const workload nn;
 extern const workload pingpong;
 extern const workload quiet;
 extern const workload ring;
+extern const workload suspended;
 
 [[nodiscard]] std::span<const workload* const> all_workloads() noexcept;
 /// Null when there is none of that name.

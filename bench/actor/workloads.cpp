@@ -5,7 +5,7 @@ namespace actor_bench {
 namespace {
 
 constexpr const workload* listed[] = {&pingpong, &ring, &count,     &fjthrput, &fjcreate, &big,
-                                      &mbox,     &nn,   &chameneos, &idle,     &flood,    &quiet};
+                                      &mbox,     &nn,   &chameneos, &idle,     &flood,    &quiet,    &call,     &suspended};
 
 }  // namespace
 
