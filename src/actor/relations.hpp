@@ -73,7 +73,7 @@ struct watcher_entry {
 struct relations {
   static constexpr std::uint32_t tell_max = 256;
 
-  small_table<link_entry, 1> links;
+  small_table<link_entry, 2> links;
   small_table<monitor_entry, 1> monitors;
   small_table<watcher_entry, 1> watchers;
   party spawned_by{};  ///< if spawned with `link`; else nobody
