@@ -253,8 +253,8 @@ class asking : public Base {
 }  // namespace core
 
 /// The erased base of all processes.
-class actor_base : public core::waiting<
-                       core::linking<core::stashing<core::sending<core::usual_lane::main>>>> {
+class actor_base
+    : public core::waiting<core::linking<core::stashing<core::sending<core::usual_lane::main>>>> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 

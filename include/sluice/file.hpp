@@ -57,7 +57,8 @@ struct appender_options {
   bool create = true;
   std::uint32_t mode = 0640;  ///< of a file that is made, less the host's umask
   bool truncate = false;      ///< begin with an empty file
-  /// A write or sync beyond it is refused: ENOBUFS. An order counts its data and less than 100 more.
+  /// A write or sync beyond it is refused: ENOBUFS. An order counts its data and less than 100
+  /// more.
   std::uint64_t queue_bytes_max = 4 * 1024 * 1024;
   std::chrono::milliseconds flush_time_max{5000};
   meta_options meta{};

@@ -63,7 +63,7 @@ struct message_type {
   lose_function when_lost;            ///< null: nobody waits for what becomes of it
   std::uint32_t envelope_bytes;       ///< header and payload
   void (*move_payload)(void* from, void* to) noexcept;  ///< `from` is still to be destroyed
-  bool is_request = false;            ///< the payload begins with its reply_to
+  bool is_request = false;                              ///< the payload begins with its reply_to
 };
 
 /// The header in front of every message. Layout is fixed: header 40 bytes, payload at 40 or, for

@@ -96,18 +96,18 @@ class yield_wait : wait {
 template <class M>
 void take_call_reply(slot& self, envelope& carried);
 template <class M>
-inline constexpr message_type call_reply_type_of{&call_reply_type_of<M>,
-                                                 &destroy_payload<completion<M>>,
-                                                 nullptr,
-                                                 nullptr,
-                                                 type_name<completion<M>>(),
-                                                 name_hash(type_name<completion<M>>()),
-                                                 payload_offset<completion<M>>(),
-                                                 &take_call_reply<M>,
-                                                 nullptr,
-                                                 payload_offset<completion<M>>() +
-                                                     sizeof(completion<M>),
-                                                 &move_payload_of<completion<M>>};
+inline constexpr message_type call_reply_type_of{
+    &call_reply_type_of<M>,
+    &destroy_payload<completion<M>>,
+    nullptr,
+    nullptr,
+    type_name<completion<M>>(),
+    name_hash(type_name<completion<M>>()),
+    payload_offset<completion<M>>(),
+    &take_call_reply<M>,
+    nullptr,
+    payload_offset<completion<M>>() + sizeof(completion<M>),
+    &move_payload_of<completion<M>>};
 template <class M>
 inline constexpr completion_kind call_reply_kind_of = completion_kind_by<M>(&call_reply_type_of<M>);
 template <class M>
