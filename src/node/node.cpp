@@ -24,6 +24,17 @@ using core::node_state;
 // The nodes that had to be left to a start() or a handler that would not end.
 constinit base::atomic<node_state*> left_for_ever{nullptr};
 
+// The report has all of them, the log no more than one reads.
+void write_left(const core::node_core& core, const std::vector<std::string>& left) {
+  constexpr std::size_t lines_max = 20;
+  for (std::size_t i = 0; i < std::min(left.size(), lines_max); ++i) {
+    core.write_log(core::log_level::error, "node stop: did not end in time: " + left[i]);
+  }
+  if (left.size() <= lines_max) return;
+  core.write_log(core::log_level::error, "node stop: did not end in time: " +
+                                             std::to_string(left.size() - lines_max) + " more");
+}
+
 void log_to_stderr(log_severity severity, std::string_view text) {
   if (severity < log_severity::warning) return;
   std::fprintf(stderr, "sluice: %.*s\n", static_cast<int>(text.size()), text.data());
@@ -152,9 +163,7 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
   }
   state_->way_in.close();
   core.detach_foreign();
-  for (const std::string& each : report.not_stopped) {
-    core.write_log(core::log_level::error, "node stop: did not end in time: " + each);
-  }
+  write_left(core, report.not_stopped);
   if (state_->scheduler) {
     const auto stuck =
         state_->scheduler->stop(std::max(deadline_ns, base::now_ns() + 1'000'000'000));
