@@ -6,6 +6,7 @@
 #include <sluice/linking.hpp>
 #include <sluice/port_messages.hpp>
 #include <sluice/signals_messages.hpp>
+#include <sluice/stop_request.hpp>
 #include <sluice/tcp_messages.hpp>
 #include <sluice/udp_messages.hpp>
 
@@ -13,7 +14,7 @@ namespace [[gnu::visibility("default")]] sluice {
 inline namespace v0 {
 
 using library_messages = messages<  // links and monitors
-    down, exit_signal,
+    down, exit_signal, stop_request,
     // TCP
     tcp::connected, tcp::data, tcp::writable, tcp::read_closed, tcp::disconnected, tcp::close,
     tcp::shutdown_write, tcp::connect_failed, tcp::dropped, tcp::draining,

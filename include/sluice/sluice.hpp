@@ -6,6 +6,7 @@
 #include <sluice/become.hpp>
 #include <sluice/blocking.hpp>
 #include <sluice/bytes.hpp>
+#include <sluice/child_spec.hpp>
 #include <sluice/endpoint.hpp>
 #include <sluice/environment.hpp>
 #include <sluice/exit_reason.hpp>
@@ -27,7 +28,9 @@
 #include <sluice/result.hpp>
 #include <sluice/signals.hpp>
 #include <sluice/stash.hpp>
+#include <sluice/stop_request.hpp>
 #include <sluice/supervision.hpp>
+#include <sluice/supervisor.hpp>
 #include <sluice/task.hpp>
 #include <sluice/tcp.hpp>
 #include <sluice/tcp_client.hpp>

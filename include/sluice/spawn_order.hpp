@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include <sluice/behaviour.hpp>
@@ -14,6 +15,7 @@ inline namespace v0 {
 namespace core {
 
 struct slot;
+class kept_mail;
 
 /// Borrowed for the call only.
 struct spawn_order {
@@ -30,6 +32,8 @@ struct spawn_order {
   bool link = false;     ///< to the spawner
   bool monitor = false;  ///< by the spawner
   ref* monitored_as = nullptr;
+  /// Holds what a predecessor has not read, and takes what this one does not; null = nothing.
+  std::shared_ptr<kept_mail> mail{};
 };
 
 /// More of the same for a meta process.

@@ -9,6 +9,7 @@
 
 #include "actor/activation.hpp"
 #include "actor/handler_states.hpp"
+#include "actor/kept_mail.hpp"
 #include "actor/message_stash.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
@@ -216,8 +217,10 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
     return who;
   }
   self.state = life::running;
+  if (order.mail != nullptr) inherit_mail(self, order.mail);
+  const bool has_mail = !self.mail.is_empty();
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: as above.
-  if (!self.box.try_park()) by.schedule(self);
+  if (has_mail || !self.box.try_park()) by.schedule(self);
   return who;
 }
 
@@ -264,10 +267,12 @@ void close_tenant(execution& by, slot& self) noexcept {
   const child_list_head swept =
       unpack(self.children.exchange(pack({0, slot::no_slot}), base::acq_rel));
   if (envelope* const rest = self.box.close()) self.mail.absorb(rest);
+  kept_mail* const heir = heir_of(self);
   while (envelope* const left = self.mail.pop()) {
     const bool is_stale = left->to_generation != generation;
     // Relaxed: a count.
     if ((left->lane & lane_has_credit) != 0) self.bounded_count.fetch_sub(1, base::relaxed);
+    if (!is_stale && heir != nullptr && heir->take(*left)) continue;
     if (!is_stale && is_relation_signal(*left)) {  // LM1
       left->type->when_unhandled(self, *left);
       base::add_single_writer(by.counters.handled, std::uint64_t{1});

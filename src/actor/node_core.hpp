@@ -16,6 +16,7 @@
 #include "actor/fallback_table.hpp"
 #include "actor/name_registry.hpp"
 #include "actor/slot_table.hpp"
+#include "actor/stop_order.hpp"
 #include "base/atomic.hpp"
 #include "base/clock.hpp"
 
@@ -75,6 +76,7 @@ struct node_core {
   std::uint32_t id = 0;  ///< the `node` of every pid; never 0, never used twice in a program
   slot_table slots;
   name_registry names;
+  stop_order stops_in_order;
   fallback_table fallbacks;
   sched::scheduler* scheduler = nullptr;
   blocking_threads* blocking = nullptr;

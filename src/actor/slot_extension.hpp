@@ -19,11 +19,14 @@ struct slot_extension {
   std::unique_ptr<relations> related;      ///< null until there is one
 };
 
+class kept_mail;
+
 /// Of a process, made when it is first needed.
 struct process_extension : slot_extension {
   std::unique_ptr<handler_states> states;  ///< null until it has become one
   std::unique_ptr<message_stash> stash;    ///< null until something is put aside
   suspension waiting;
+  std::shared_ptr<kept_mail> heir;  ///< takes what is unread at the end; null = nobody
 };
 
 }  // namespace sluice::inline v0::core

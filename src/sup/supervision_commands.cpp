@@ -106,10 +106,18 @@ result<void> supervision::enable(child_key key) {
   if (outcome_ != supervision_outcome::none) return stopping;
   child& which = children_[key];
   which.budget.clear();
-  if (which.state == child_state::disabled) {
-    make_due(key, true);
-  } else if (count_going() != 0 && which.next_state == then::disabled) {
-    which.next_state = then::due;
+  switch (which.state) {
+    case child_state::disabled:
+    case child_state::down: make_due(key, true); break;
+    case child_state::leaving:
+    case child_state::asked:
+    case child_state::killed:
+      if (which.next_state == then::forgotten) return stopping;
+      which.next_state = then::due;
+      break;
+    case child_state::up: emit(action_kind::settled, key); break;
+    case child_state::due:
+    case child_state::starting: break;
   }
   advance();
   return {};
