@@ -14,7 +14,7 @@ namespace core {
 void end_as_requested(slot& self, envelope& carried) {
   caller from{self};
   from.by().ending = std::move(static_cast<stop_request*>(carried.payload())->reason);
-  self.exit_wanted = 1;
+  self.wants |= core::wants_exit;
 }
 
 }  // namespace core
@@ -26,7 +26,7 @@ void take_stop_after_mail(core::slot& self, core::envelope& carried) {
   core::execution& by = from.by();
   if (self.mail.is_empty()) {
     by.ending = exit_reason::shutdown();
-    self.exit_wanted = 1;
+    self.wants |= core::wants_exit;
     return;
   }
   core::envelope* const later = core::make_control(by, stop_request{});

@@ -33,7 +33,7 @@ struct worker : sluice::actor<worker, job, count_jobs, block_until, crash> {
 
 struct setup {
   explicit setup(sluice::child_options options) {
-    options.id = "w";
+    options.id = std::string{"w"};
     const auto made = node->spawn<supervisor>(
         {.name = "top"},
         sluice::children{sluice::child<worker>(options, std::ref(done), std::ref(seen))});
