@@ -40,6 +40,7 @@ extern const workload big;
 extern const workload call;
 extern const workload chameneos;
 extern const workload count;
+extern const workload events;
 extern const workload fjcreate;
 extern const workload fjthrput;
 extern const workload flood;

@@ -6,7 +6,7 @@ namespace {
 
 constexpr const workload* listed[] = {&pingpong, &ring,  &count, &fjthrput,  &fjcreate,
                                       &big,      &mbox,  &nn,    &chameneos, &idle,
-                                      &flood,    &quiet, &call,  &suspended};
+                                      &flood,    &quiet, &call,  &suspended, &events};
 
 }  // namespace
 

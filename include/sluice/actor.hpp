@@ -30,6 +30,7 @@
 #include <sluice/become.hpp>
 #include <sluice/behaviour.hpp>
 #include <sluice/context.hpp>
+#include <sluice/event.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/forwarding.hpp>
 #include <sluice/handle.hpp>
@@ -276,7 +277,8 @@ class actor_base
 };
 
 template <class Self, class... Messages>
-class actor : public core::becoming<Self, core::asking<Self, actor_base>> {
+class actor
+    : public core::hearing<Self, core::becoming<Self, core::asking<Self, actor_base>>> {
  public:
   using listed_messages = typename core::flatten<messages<>, Messages...>::type;
 };

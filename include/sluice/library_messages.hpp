@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/behaviour.hpp>
+#include <sluice/event_messages.hpp>
 #include <sluice/file_messages.hpp>
 #include <sluice/linking.hpp>
 #include <sluice/port_messages.hpp>
@@ -15,6 +16,8 @@ inline namespace v0 {
 
 using library_messages = messages<  // links and monitors
     down, exit_signal, stop_request,
+    // events
+    event_ended, event_wanted, event_unwanted,
     // TCP
     tcp::connected, tcp::data, tcp::writable, tcp::read_closed, tcp::disconnected, tcp::close,
     tcp::shutdown_write, tcp::connect_failed, tcp::dropped, tcp::draining,

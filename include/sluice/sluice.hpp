@@ -9,6 +9,8 @@
 #include <sluice/child_spec.hpp>
 #include <sluice/endpoint.hpp>
 #include <sluice/environment.hpp>
+#include <sluice/event.hpp>
+#include <sluice/event_messages.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/file.hpp>
 #include <sluice/forwarding.hpp>

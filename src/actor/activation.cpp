@@ -326,6 +326,11 @@ bool serve_control(execution& by, slot& self) noexcept {
 }
 
 loop_end leave_suspended(execution& by, slot& self) noexcept {
+  if ((self.wants & wants_yield) != 0) {
+    self.wants = static_cast<std::uint8_t>(self.wants & ~wants_yield);
+    release_ownership(by, self);
+    return loop_end::yielded;
+  }
   self.job.run = &run_suspended;
   const bool gives_way = (self.wants & wants_resumption) != 0;
   self.wants = static_cast<std::uint8_t>(self.wants & ~wants_suspension);

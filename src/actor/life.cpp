@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actor/activation.hpp"
+#include "actor/attachments.hpp"
 #include "actor/handler_states.hpp"
 #include "actor/kept_mail.hpp"
 #include "actor/message_stash.hpp"
@@ -206,6 +207,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
   if (!begun) {
     if (self.is_named != 0) by.node.names.remove(who);
     self.state = life::ending;
+    leave_attachments(by, self, {exit_code::init_failed, {}});
     close_tenant(by, self);
     destroy_tenant(by, self);
     if (spawner != nullptr) forget_spawned(*spawner, self, monitored_as);
@@ -251,6 +253,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
   if (self.is_named != 0) {
     by.node.names.remove({by.node.id, self.index, self.generation.load(base::relaxed)});
   }
+  leave_attachments(by, self, reason);
   close_tenant(by, self);
   destroy_tenant(by, self);
   tell_and_free(by, self, reason);

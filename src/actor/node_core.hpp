@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "actor/environment.hpp"
+#include "actor/event_directory.hpp"
 #include "actor/execution.hpp"
 #include "actor/fallback_table.hpp"
 #include "actor/name_registry.hpp"
@@ -76,6 +77,7 @@ struct node_core {
   std::uint32_t id = 0;  ///< the `node` of every pid; never 0, never used twice in a program
   slot_table slots;
   name_registry names;
+  event_directory events;
   stop_order stops_in_order;
   fallback_table fallbacks;
   sched::scheduler* scheduler = nullptr;

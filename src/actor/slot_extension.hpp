@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "actor/attachments.hpp"
 #include "actor/environment.hpp"
 #include "actor/handler_states.hpp"
 #include "actor/message_stash.hpp"
@@ -23,6 +24,7 @@ class kept_mail;
 
 /// Of a process, made when it is first needed.
 struct process_extension : slot_extension {
+  std::unique_ptr<attachments> attached;  ///< events and groups; null until there are some
   std::unique_ptr<handler_states> states;  ///< null until it has become one
   std::unique_ptr<message_stash> stash;    ///< null until something is put aside
   suspension waiting;
