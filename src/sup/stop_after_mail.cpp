@@ -14,7 +14,7 @@ namespace core {
 void end_as_requested(slot& self, envelope& carried) {
   caller from{self};
   from.by().ending = std::move(static_cast<stop_request*>(carried.payload())->reason);
-  self.wants |= core::wants_exit;
+  self.wants |= wants_exit;
 }
 
 }  // namespace core
