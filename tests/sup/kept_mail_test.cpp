@@ -31,6 +31,26 @@ struct worker : sluice::actor<worker, job, count_jobs, block_until, crash> {
   test_counter& seen;
 };
 
+struct ask {};
+
+/// Lets the worker go on once its request is in the worker's mailbox.
+struct asker : sluice::actor<asker, ask> {
+  asker(pid whom, std::vector<int>& to, test_counter& gate_of_worker, test_counter& told)
+      : asked(whom), done(to), gate(gate_of_worker), seen(told) {}
+  void on(ask) {
+    static_cast<void>(request(asked, count_jobs{}, {.timeout = 60s}));
+    gate.add();
+  }
+  void on(const sluice::completion<count_jobs>& end) {
+    done.push_back(end.answer ? end.answer.value() : -1);
+    seen.add();
+  }
+  pid asked;
+  std::vector<int>& done;
+  test_counter& gate;
+  test_counter& seen;
+};
+
 struct setup {
   explicit setup(sluice::child_options options) {
     options.id = std::string{"w"};
@@ -69,15 +89,10 @@ TEST_CASE("kept mail: a request that waits is answered by the successor") {
   on.node->send(on.first, block_until{&on.gate});
   on.node->send(on.first, job{1});
   on.node->send(on.first, crash{});
-  std::thread asker{[&] {
-    const auto answer = on.node->call(on.first, count_jobs{}, {.timeout = 60s});
-    on.done.push_back(answer ? answer.value() : -1);
-    on.seen.add();
-  }};
-  eventually([&] { return on.node->messages().queued >= 4; });
-  on.gate.add();
+  on.node->spawn<asker>({}, on.first, std::ref(on.done), std::ref(on.gate), std::ref(on.seen))
+      .value()
+      .send(ask{});
   on.seen.wait_for(2);
-  asker.join();
   CHECK(on.done.back() == 1);
 }
 
