@@ -267,6 +267,13 @@ class actor_base
   requires std::derived_from<A, actor_base>
   [[nodiscard]] result<handle<A>> spawn() { return spawn<A>(spawn_options{}); }
 
+  /// A further address of this process: any number, until it is destroyed or this ends. What comes
+  /// by it is handled as what comes by the pid; links and monitors mean the process. Errors:
+  /// limit_reached, stopping.
+  [[nodiscard]] result<alias> create_alias() noexcept { return core::create_alias(*self_); }
+  /// Sends to it answer `unknown` from here on. False: it is none of this process.
+  bool destroy_alias(alias own) noexcept { return core::destroy_alias(*self_, own); }
+
   /// Gives this process a name. Errors: name_taken, bad_argument (empty, too long, has one
   /// already).
   [[nodiscard]] result<void> register_name(std::string_view name) {

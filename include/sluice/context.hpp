@@ -49,6 +49,8 @@ send_outcome post_named(slot& self, envelope* carried, std::string_view name,
 [[nodiscard]] result<alias> spawn_meta_from(slot& self, const meta_order& order) noexcept;
 [[nodiscard]] result<void> register_name(slot& self, std::string_view name) noexcept;
 bool unregister_name(slot& self) noexcept;
+[[nodiscard]] result<alias> create_alias(slot& self) noexcept;
+bool destroy_alias(slot& self, alias own) noexcept;
 void want_exit(slot& self, exit_reason reason) noexcept;
 send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept;
 [[nodiscard]] address sender_of(const slot& self) noexcept;

@@ -22,7 +22,7 @@ struct pid {
   friend auto operator<=>(const pid&, const pid&) = default;
 };
 
-/// A meta process.
+/// A meta process, or a further address of a process.
 struct alias {
   std::uint32_t node = 0;
   std::uint32_t slot = 0;

@@ -44,7 +44,7 @@ inline void execution::free_block(envelope* done) noexcept {
 
 inline slot* execution::find_tenant(std::uint32_t index, std::uint32_t generation) const noexcept {
   slot* const found = node.slots.find(index);
-  // [EX1] acquire: a generation that matches means a tenant that was opened; pairs LF1 (end).
+  // [EX1] acquire: a generation that matches means a tenant that was opened; pairs LF1 (end), AP1.
   if (found == nullptr || found->generation.load(base::acquire) != generation) [[unlikely]] {
     return nullptr;
   }

@@ -7,6 +7,7 @@
 #include "actor/delivery.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/process_alias.hpp"
 #include "actor/requests.hpp"
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"
@@ -88,10 +89,36 @@ bool execution::hand_over(slot& full, envelope* carried) noexcept {
 }
 
 send_outcome execution::push_refused(slot& to, envelope* last) noexcept {
+  if (kind_of(to) == slot_kind::alias) {
+    if (const party owner = owner_of_alias(to, last->to_generation); owner.generation != 0) {
+      return forward_chain(*node.slots.find(owner.slot), owner.generation, last);
+    }
+  }
   if ((last->lane & lane_has_credit) != 0) to.bounded_count.fetch_sub(1, base::relaxed);
   last->older = nullptr;
   bury_take(last, dead_letter::unknown);
   return send_outcome::unknown;
+}
+
+// What came for an alias goes to its owner: one by one if that is bounded, else as the chain it is.
+send_outcome execution::forward_chain(slot& owner, std::uint32_t generation,
+                                      envelope* last) noexcept {
+  const bool is_control = is_control_lane(static_cast<priority>(last->lane & lane_mask));
+  const bool is_split = is_bounded(owner) && !is_control;
+  send_outcome outcome = send_outcome::accepted;
+  for (envelope* each = last->next;;) {
+    envelope* const following = each->next;
+    const bool is_last = each == last;
+    each->to_generation = generation;
+    if (is_split) {
+      each->next = each;
+      outcome = push(owner, each, false);
+    }
+    if (is_last) break;
+    each = following;
+  }
+  if (is_split) return outcome;
+  return push(owner, last, is_control);
 }
 
 // A refused chain runs destructors of payloads, and those may send: again until nothing is left.

@@ -145,6 +145,7 @@ class execution {
   [[nodiscard]] slot* find_tenant(std::uint32_t index, std::uint32_t generation) const noexcept;
   send_outcome push(slot& to, envelope* last, bool is_control) noexcept;
   [[gnu::cold]] send_outcome push_refused(slot& to, envelope* last) noexcept;
+  send_outcome forward_chain(slot& owner, std::uint32_t generation, envelope* last) noexcept;
   [[nodiscard]] bool take_credit(slot& to, envelope* last) noexcept;
   [[gnu::cold]] send_outcome push_overflowing(slot& to, envelope* last) noexcept;
   [[nodiscard]] bool hand_over(slot& full, envelope* carried) noexcept;

@@ -14,6 +14,7 @@
 #include "actor/message_stash.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/process_alias.hpp"
 #include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
 #include "actor/suspension.hpp"
@@ -121,8 +122,8 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
   self.wants = 0;
   self.is_named = 0;
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
-  // Relaxed: published with the mailbox.
-  self.children.store(pack({generation, slot::no_slot}), base::relaxed);
+  // [LF8] release: the slot is no alias of the generation before; pairs AL1 (owner_of_alias).
+  self.children.store(pack({generation, slot::no_slot}), base::release);
   self.prune_countdown.store(prune_threshold_min, base::relaxed);
 #if defined(__cpp_exceptions)
   try {
@@ -208,6 +209,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
     if (self.is_named != 0) by.node.names.remove(who);
     self.state = life::ending;
     leave_attachments(by, self, {exit_code::init_failed, {}});
+    end_aliases(by, self);
     close_tenant(by, self);
     destroy_tenant(by, self);
     if (spawner != nullptr) forget_spawned(*spawner, self, monitored_as);
@@ -254,6 +256,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
     by.node.names.remove({by.node.id, self.index, self.generation.load(base::relaxed)});
   }
   leave_attachments(by, self, reason);
+  end_aliases(by, self);
   close_tenant(by, self);
   destroy_tenant(by, self);
   tell_and_free(by, self, reason);

@@ -4,6 +4,7 @@
 #include "actor/caller.hpp"
 #include "actor/control_send.hpp"
 #include "actor/life.hpp"
+#include "actor/process_alias.hpp"
 #include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
 
@@ -23,6 +24,7 @@ void link_to(slot& self, address who) noexcept {
   caller from{self};
   execution& by = from.by();
   const address own = own_address(by, self);
+  who = resolve_alias(by.node, who);
   if (self.state == life::ending || who == own) return;
   if (!is_of(by, who)) {
     static_cast<void>(send_exit(by, self.index, own.generation, {exit_code::no_process, {}},
@@ -41,6 +43,7 @@ void link_to(slot& self, address who) noexcept {
 
 void unlink_from(slot& self, address who) noexcept {
   caller from{self};
+  who = resolve_alias(from.by().node, who);
   relations* const known = relations_or_null(self);
   const party to{who.slot, who.generation};
   link_entry* const entry =
@@ -60,8 +63,9 @@ ref monitor_from(slot& self, address who) noexcept {
   execution& by = from.by();
   const ref id = new_ref(by);
   const address own = own_address(by, self);
-  if (self.state == life::ending || who == own) return id;
-  const party of{who.slot, who.generation};
+  const address whom = resolve_alias(by.node, who);
+  if (self.state == life::ending || whom == own) return id;
+  const party of{whom.slot, whom.generation};
   const party watcher{self.index, own.generation};
   make_relations(self).monitors.add({.key = id.number, .target = who, .of = of});
   if (is_of(by, who)) {

@@ -6,6 +6,7 @@
 #include "actor/caller.hpp"
 #include "actor/delayed_send.hpp"
 #include "actor/foreign_call.hpp"
+#include "actor/process_alias.hpp"
 #include "actor/slot_extension.hpp"
 
 namespace sluice {
@@ -185,6 +186,7 @@ result<request_opening> open_request(slot& self, address to, const completion_ki
   if (!from) return error{error_code::stopping, 0, "request"};
   execution& by = from.by();
   const std::uint32_t generation = own_generation(self);
+  to = resolve_alias(by.node, to);
   if (to.slot == self.index && to.generation == generation && to.node == by.node.id) {
     return error{error_code::bad_argument, 0, "request: to oneself"};
   }

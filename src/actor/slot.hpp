@@ -27,8 +27,9 @@ struct behaviour;
 struct meta_state;
 struct process_extension;
 
-/// ended_meta: terminated, and its parent has yet to let go of its place.
-enum class slot_kind : std::uint8_t { free, process, io_meta, blocking_meta, ended_meta };
+/// alias: of a process, see process_alias.hpp. ended_meta: terminated, and its parent has yet to
+/// let go of its place.
+enum class slot_kind : std::uint8_t { free, alias, process, io_meta, blocking_meta, ended_meta };
 
 ///           spawn      init ok     exit wanted   terminated
 /// free      starting   -           -             -

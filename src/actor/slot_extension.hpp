@@ -1,7 +1,9 @@
 // slot_extension: what few processes need and all metas have, beside the two lines of a slot.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "actor/attachments.hpp"
 #include "actor/environment.hpp"
@@ -29,6 +31,7 @@ struct process_extension : slot_extension {
   std::unique_ptr<message_stash> stash;    ///< null until something is put aside
   suspension waiting;
   std::shared_ptr<kept_mail> heir;  ///< takes what is unread at the end; null = nobody
+  std::vector<std::uint32_t> aliases;  ///< their slots
 };
 
 }  // namespace sluice::inline v0::core

@@ -46,7 +46,7 @@ void ask_to_exit(node_state& state, execution& by, const exit_reason& reason, Wa
   const slot* const root = state.core->root.load(base::relaxed);  // Relaxed: set before any stop.
   state.core->slots.for_each([&](slot& each) {
     const slot_kind kind = kind_of(each);
-    if (kind == slot_kind::free || kind == slot_kind::ended_meta || &each == root) return;
+    if (kind <= slot_kind::alias || kind == slot_kind::ended_meta || &each == root) return;
     if (!wanted(each)) return;
     // A slot that changed hands meanwhile gets an exit for a past generation: dropped by it.
     // Relaxed: as just said, a wrong generation is harmless.
