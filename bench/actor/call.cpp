@@ -75,17 +75,24 @@ struct answer_all {
 struct silent : sluice::actor<silent> {
   silent(finish_line& line, std::uint64_t processes) : line_(&line), kept_(processes) {}
 
+  // They ask in any order, each once.
   void on(ask question, sluice::reply_to<ask> answer) {
-    line_->expect(question.number, count_, "callee");
-    kept_[count_++] = std::move(answer);
-    if (count_ == kept_.size()) line_->arrive();
+    if (question.number >= kept_.size() || kept_[question.number].is_valid()) {
+      return line_->fail("callee got a number twice, or one that nobody has");
+    }
+    kept_[question.number] = std::move(answer);
+    if (++count_ == kept_.size()) line_->arrive();
   }
   void on(answer_all begin) {
     line_->expect(begin.number, go::expected, "callee");
     std::uint64_t number = 0;
     for (auto& answer : kept_) {
       ask spoiled{number++};
-      for (unsigned left = spoil(*this, spoiled); left != 0; --left) answer.reply(spoiled.number);
+      for (unsigned left = spoil(*this, spoiled); left != 0; --left) {
+        if (answer.reply(spoiled.number) != sluice::send_outcome::accepted) {
+          line_->fail("an answer was refused");
+        }
+      }
     }
   }
 
@@ -120,16 +127,18 @@ struct waiter : sluice::actor<waiter> {
   sluice::handle<silent> other_;
 };
 
+// Spawns them with pauses in which those before come to wait, so that no queue is ever long.
 struct crowd : sluice::actor<crowd> {
   crowd(finish_line& line, roll_call& all, sluice::handle<silent> other, std::uint64_t processes)
       : line_(&line), all_(&all), other_(other), processes_(processes) {}
 
-  void on(const go& begin) {
+  sluice::task<void> on(go begin) {
     line_->expect(begin.number, go::expected, "driver");
     for (std::uint64_t number = 0; number < processes_; ++number) {
       const auto one = spawn<waiter>(sluice::spawn_options{}, *line_, *all_, other_);
-      if (!one) return line_->fail("a spawn failed: " + one.error().message());
+      if (!one) co_return line_->fail("a spawn failed: " + one.error().message());
       send(one.value(), poke{number});
+      if (number % 100 == 0) co_await yield();
     }
   }
 

@@ -37,6 +37,7 @@
 #include <sluice/library_messages.hpp>
 #include <sluice/linking.hpp>
 #include <sluice/log.hpp>
+#include <sluice/offload.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
 #include <sluice/request.hpp>
@@ -255,7 +256,8 @@ class asking : public Base {
 
 /// The erased base of all processes.
 class actor_base
-    : public core::waiting<core::linking<core::stashing<core::sending<core::usual_lane::main>>>> {
+    : public core::offloading<core::waiting<
+          core::linking<core::stashing<core::sending<core::usual_lane::main>>>>> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 

@@ -165,6 +165,9 @@ void invoke_request(void* object, envelope& carried) {
   } else if constexpr (std::is_void_v<decltype(call_handler(actor, asked.message))>) {
     call_handler(actor, asked.message);
     asked.answer.answer({});
+  } else if constexpr (std::is_same_v<decltype(call_handler(actor, asked.message)),
+                                      typename M::reply>) {
+    asked.answer.reply(call_handler(actor, asked.message));
   } else {
     asked.answer.answer(call_handler(actor, asked.message));
   }

@@ -64,6 +64,7 @@ struct message_type {
   std::uint32_t envelope_bytes;       ///< header and payload
   void (*move_payload)(void* from, void* to) noexcept;  ///< `from` is still to be destroyed
   bool is_request = false;                              ///< the payload begins with its reply_to
+  bool is_call_reply = false;  ///< nobody but the runtime has a handler for it
 };
 
 /// The header in front of every message. Layout is fixed: header 40 bytes, payload at 40 or, for

@@ -59,6 +59,9 @@ struct node_options {
   /// look.
   std::chrono::microseconds idle_poll_max{60};
 
+  /// Helper threads for what processes offload(), started when they are needed; at least 1.
+  std::uint32_t offload_threads_max = 4;
+
   driver_choice driver = driver_choice::automatic;  ///< what I/O is done with
   io::simulation* simulation = nullptr;             ///< for driver_choice::simulated
 

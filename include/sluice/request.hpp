@@ -119,7 +119,10 @@ class [[nodiscard]] reply_to {
   template <class Value = reply_type>
   requires std::is_convertible_v<Value, reply_type> send_outcome reply(Value&& value)
   noexcept {
-    return answer(result<reply_type>{static_cast<reply_type>(std::forward<Value>(value))});
+    if (!is_valid()) return send_outcome::unknown;
+    reply_type made(static_cast<reply_type>(std::forward<Value>(value)));
+    return core::give_answer(std::exchange(to_, {}), &build_value, &made,
+                             core::answer_by::whose_flow_it_is);
   }
   send_outcome reply() noexcept requires std::is_void_v<reply_type> { return answer({}); }
   send_outcome reply_error(error why) noexcept { return answer(result<reply_type>{why}); }
@@ -137,6 +140,8 @@ class [[nodiscard]] reply_to {
   /// Whether there is somebody to answer, and it has not been done.
   [[nodiscard]] bool is_valid() const noexcept { return to_.id.number != 0; }
 
+  /// For the library, before it is sent.
+  [[nodiscard]] core::reply_address& where() noexcept { return to_; }
   /// For the library: it was lost on its way.
   void lose(error why) noexcept {
     static_cast<void>(give(result<reply_type>{why}, core::answer_by::nobody));
@@ -145,6 +150,11 @@ class [[nodiscard]] reply_to {
  private:
   static void build(void* where, ref id, void* what) {
     new (where) completion<M>{id, 0, std::move(*static_cast<result<reply_type>*>(what))};
+  }
+  // In place: a result that is copied on its way costs more than the rest.
+  static void build_value(void* where, ref id, void* what) {
+    auto& value = *static_cast<std::add_pointer_t<reply_type>>(what);
+    new (where) completion<M>{id, 0, result<reply_type>(std::move(value))};
   }
   send_outcome give(result<reply_type> what, core::answer_by whom) noexcept {
     if (!is_valid()) return send_outcome::unknown;

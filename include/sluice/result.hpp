@@ -39,6 +39,8 @@ enum class error_code : unsigned char {
   unhandled,           ///< the receiver has no handler for the message
   receiver_ended,      ///< the receiver ended before it answered
   no_reply,            ///< the receiver let go of the request without an answer
+  call_cycle,          ///< who is called waits for the caller (debug builds tell)
+  threw,               ///< a function that was offloaded threw; the log has the text
   not_supported,       ///< this build, kernel or context cannot do it
   system,              ///< any other errno
 };

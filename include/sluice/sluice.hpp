@@ -23,6 +23,7 @@
 #include <sluice/message.hpp>
 #include <sluice/meta.hpp>
 #include <sluice/node.hpp>
+#include <sluice/offload.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
 #include <sluice/port.hpp>

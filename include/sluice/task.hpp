@@ -43,7 +43,6 @@ using finish_function = void (*)(process_promise_base& root, envelope& carried);
 /// is the root; those it awaits, one in the other, know it, and the runtime resumes them by it, so
 /// neither depth nor a loop of helpers that never wait uses stack.
 struct process_promise_base {
-  std::coroutine_handle<> body;
   process_promise_base* root = nullptr;
   union {
     process_promise_base* awaiter = nullptr;  ///< of a helper
@@ -53,12 +52,17 @@ struct process_promise_base {
     process_promise_base** holder = nullptr;  ///< of a helper: what owns it, in the awaiter's frame
     finish_function finish;                   ///< of the root
   };
-  process_promise_base* next = nullptr;  ///< of the root: who is to be resumed
+  process_promise_base* next = nullptr;  ///< of the root: who is to be resumed, now or after a wait
   wait* waits_for = nullptr;             ///< of the root: null = it does not wait
   std::exception_ptr failure;
 
   static void* operator new(std::size_t bytes);
   static void operator delete(void* frame, std::size_t bytes) noexcept;
+
+  /// A frame has its promise at one place whatever it is derived from this (up to 16 bytes aligned).
+  [[nodiscard]] std::coroutine_handle<> body() noexcept {
+    return std::coroutine_handle<process_promise_base>::from_promise(*this);
+  }
 
   struct hand_back {
     bool await_ready() const noexcept { return false; }
@@ -113,7 +117,7 @@ class [[nodiscard]] task {
     return *this;
   }
   ~task() {
-    if (promise_ != nullptr) promise_->body.destroy();
+    if (promise_ != nullptr) promise_->body().destroy();
   }
 
   bool await_ready() const noexcept { return false; }
@@ -142,11 +146,11 @@ namespace core {
 
 template <class T>
 task<T> process_promise<T>::get_return_object() noexcept {
-  body = std::coroutine_handle<process_promise<T>>::from_promise(*this);
+  static_assert(alignof(process_promise<T>) <= 2 * sizeof(void*),
+                "sluice: a task's value is aligned to 16 bytes at most");
   return task<T>{*this};
 }
 inline task<void> process_promise<void>::get_return_object() noexcept {
-  body = std::coroutine_handle<process_promise<void>>::from_promise(*this);
   return task<void>{*this};
 }
 

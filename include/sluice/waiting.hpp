@@ -33,15 +33,14 @@ struct wait {
   void (*settle)(wait& what, void* payload, const error& why) noexcept;
   std::int64_t deadline_ns = waits_for_ever;
   ref id{};                                   ///< 0 = nothing is awaited but the time
-  process_promise_base* innermost = nullptr;  ///< who awaits it
-  envelope* deferred = nullptr;  ///< user mail of control lanes that came meanwhile; a chain (M4)
 };
 
 /// True: the process waits. False: `what` has been settled with an error.
 [[nodiscard]] bool begin_wait(wait& what, process_promise_base& awaiter) noexcept;
 /// Gives way to what is runnable on this scheduler, then goes on.
 [[nodiscard]] bool begin_yield(wait& what, process_promise_base& awaiter) noexcept;
-[[nodiscard]] std::int64_t deadline_of(std::chrono::nanoseconds timeout) noexcept;
+/// From now, never early.
+[[nodiscard]] std::int64_t deadline_of(slot& self, std::chrono::nanoseconds timeout) noexcept;
 
 /// A message with the ref of a wait has come: settles it and marks the process, or false: late.
 bool settle_wait(slot& self, ref id, void* payload) noexcept;
@@ -57,7 +56,7 @@ class sleep_wait : wait {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiter) noexcept {
-    deadline_ns = deadline_of(time_);
+    deadline_ns = deadline_of(*process, time_);
     return begin_wait(*this, awaiter.promise());
   }
   result<void> await_resume() const noexcept {
@@ -107,7 +106,9 @@ inline constexpr message_type call_reply_type_of{
     &take_call_reply<M>,
     nullptr,
     payload_offset<completion<M>>() + sizeof(completion<M>),
-    &move_payload_of<completion<M>>};
+    &move_payload_of<completion<M>>,
+    false,
+    true};
 template <class M>
 inline constexpr completion_kind call_reply_kind_of = completion_kind_by<M>(&call_reply_type_of<M>);
 template <class M>
@@ -116,10 +117,12 @@ void take_call_reply(slot& self, envelope& carried) {
   static_cast<void>(settle_wait(self, done.id, &done));
 }
 
-/// Checks a call of `self` and gives the envelope for it.
-[[nodiscard]] result<request_opening> open_call(slot& self, address to, const completion_kind& kind,
-                                                std::int64_t deadline, std::uint8_t block,
-                                                std::size_t bytes) noexcept;
+/// Checks a call and gives the envelope for it, or null and `why`.
+[[nodiscard]] envelope* open_call(wait& what, address to, std::uint8_t block, std::size_t bytes,
+                                  error& why) noexcept;
+/// Says in it where the answer goes, and sends it. A refusal answers it.
+void post_call(wait& what, envelope* carried, reply_address& answer, const completion_kind& kind,
+               address to) noexcept;
 
 template <request_type M>
 class call_wait : wait {
@@ -143,11 +146,8 @@ class call_wait : wait {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiter) noexcept {
-    deadline_ns = deadline_of(asked_.timeout);
-    if (const error refused = send(); refused.code != error_code::none) {
-      note(*this, nullptr, refused);
-      return false;
-    }
+    deadline_ns = deadline_of(*process, asked_.timeout);
+    if (!send()) return false;
     return begin_wait(*this, awaiter.promise());
   }
   [[nodiscard]] result<reply> await_resume() noexcept { return std::move(outcome_); }
@@ -160,23 +160,23 @@ class call_wait : wait {
     M message;
   };
 
-  error send() noexcept {
+  bool send() noexcept {
     using payload = request_of<M>;
     constexpr std::size_t bytes = payload_offset<payload>() + sizeof(payload);
-    auto opened = open_call(*process, asked_.to, call_reply_kind_of<M>, deadline_ns,
-                            block_class_for(bytes), bytes);
-    if (!opened) return opened.error();
-    const auto [carried, answer] = opened.value();
+    error why;
+    envelope* const carried = open_call(*this, asked_.to, block_class_for(bytes), bytes, why);
+    if (carried == nullptr) {
+      note(*this, nullptr, why);
+      return false;
+    }
     carried->type = asked_.type;
-    new (reinterpret_cast<std::byte*>(carried) + payload_offset<payload>())
-        payload{reply_to<M>{answer}, std::move(asked_.message)};
-    id = answer.id;
+    auto* const made = new (reinterpret_cast<std::byte*>(carried) + payload_offset<payload>())
+        payload{{}, std::move(asked_.message)};
     const address to = asked_.to;
     asked_.~question();
     is_sent_ = true;
-    // A refusal answers it.
-    static_cast<void>(post(*process, carried, to, priority::main));
-    return {};
+    post_call(*this, carried, made->answer.where(), call_reply_kind_of<M>, to);
+    return true;
   }
 
   static void note(wait& what, void* payload, const error& why) noexcept {

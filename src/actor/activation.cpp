@@ -297,10 +297,61 @@ bool serve_control(execution& by, slot& self) noexcept {
   return false;
 }
 
+void absorb_above(execution& by, slot& self, envelope* held) noexcept {
+  if (envelope* const newest = self.box.take_above(held)) absorb(by, self, newest);
+}
+
+// The answer that the handler waits for came alone: it stays in the word until the process is about
+// to leave. False: there is more to do.
+[[nodiscard]] bool serve_lone_reply(execution& by, slot& self, envelope* held) noexcept {
+  held->type->when_unhandled(self, *held);
+  base::add_single_writer(by.counters.handled, std::uint64_t{1});
+  by.destroy_payload(held);
+  const std::uint8_t wants =
+      (self.wants & wants_resumption) != 0 ? resume(by, self) : wants_suspension;
+  if (wants == wants_suspension) {
+    self.wants = 0;
+    release_ownership(by, self);
+    if (self.box.try_wait_after(held)) [[likely]] {  // A1, A2
+      by.free_block(held);
+      return true;
+    }
+    take_ownership(by, self);
+  }
+  absorb_above(by, self, held);
+  by.free_block(held);
+  return false;
+}
+
+envelope* lone_reply(slot& self) noexcept {
+  if (self.mail.has_control()) return nullptr;
+  envelope* const held = self.box.lone();
+  // Relaxed: the owner.
+  const bool is_reply = held != nullptr && held->type->is_call_reply &&
+                        held->to_generation == self.generation.load(base::relaxed);
+  return is_reply ? held : nullptr;
+}
+
+// A handler was resumed and is over, gives way, or its process ends.
+[[nodiscard]] loop_end leave_resumed(execution& by, slot& self, std::uint8_t wants) noexcept {
+  if ((wants & wants_exit) != 0) return loop_end::wants_end;
+  if (!is_suspended(self)) {
+    self.job.run = &run_process;
+    return run_backlog<owner_kind::process>(by, self);
+  }
+  self.wants = static_cast<std::uint8_t>(wants & ~wants_suspension);
+  release_ownership(by, self);
+  return loop_end::yielded;
+}
+
 // The owner of a process whose handler waits: serves control mail until what it waits for is there,
 // goes on with it, and, once it is over, with the mail.
 [[gnu::noinline]] loop_end run_waiting(execution& by, slot& self) noexcept {
   budget left{by.node.budget};
+  if (envelope* const held = lone_reply(self)) {
+    if (serve_lone_reply(by, self, held)) return loop_end::parked;
+    if (!is_suspended(self) || self.wants != 0) return leave_resumed(by, self, self.wants);
+  }
   while (true) {
     absorb_new_mail(by, self);
     if (serve_control(by, self)) return loop_end::wants_end;
@@ -311,17 +362,11 @@ bool serve_control(execution& by, slot& self) noexcept {
       continue;
     }
     const std::uint8_t wants = resume(by, self);
-    if ((wants & wants_exit) != 0) return loop_end::wants_end;
-    if ((wants & wants_suspension) == 0) {
-      self.job.run = &run_process;
-      return run_backlog<owner_kind::process>(by, self);
+    const bool goes_on = wants == wants_suspension;
+    if (!goes_on || left.after_message() == budget::verdict::used_up) {
+      return leave_resumed(by, self, wants);
     }
-    self.wants = static_cast<std::uint8_t>(wants & ~wants_suspension);
-    const bool gives_way = (wants & wants_resumption) != 0;
-    if (gives_way || left.after_message() == budget::verdict::used_up) {
-      release_ownership(by, self);
-      return loop_end::yielded;
-    }
+    self.wants = 0;
   }
 }
 
@@ -337,10 +382,6 @@ loop_end leave_suspended(execution& by, slot& self) noexcept {
   if (!gives_way) return run_waiting(by, self);
   release_ownership(by, self);
   return loop_end::yielded;
-}
-
-void absorb_above(execution& by, slot& self, envelope* held) noexcept {
-  if (envelope* const newest = self.box.take_above(held)) absorb(by, self, newest);
 }
 
 // A held message was handled, and its owner wants something.

@@ -1,6 +1,8 @@
 // The part of waiting.hpp that asks others.
 #include <sluice/waiting.hpp>
 
+#include <string>
+
 #include "actor/caller.hpp"
 #include "actor/delayed_send.hpp"
 #include "actor/requests.hpp"
@@ -20,37 +22,63 @@ bool is_nobody(execution& by, address to) noexcept {
   return place == nullptr || place->generation.load(base::relaxed) != to.generation;
 }
 
-}  // namespace
-
-std::int64_t deadline_of(std::chrono::nanoseconds timeout) noexcept {
-  return deadline_after(timeout.count());
+// Also names it in the log.
+bool closes_circle(execution& by, slot& self, address to) {
+  const pid own = pid_of(self);
+  const std::string path = by.node.calls.note(own, to);
+  if (path.empty()) return false;
+  by.node.write_log(log_level::error, std::string{self.what->name} + ' ' +
+                                          std::to_string(own.slot) + '.' +
+                                          std::to_string(own.generation) +
+                                          " calls who waits for it: " + path);
+  return true;
 }
 
-result<request_opening> open_call(slot& self, address to, const completion_kind& kind,
-                                  std::int64_t deadline, std::uint8_t block,
-                                  std::size_t bytes) noexcept {
+}  // namespace
+
+std::int64_t deadline_of(slot& self, std::chrono::nanoseconds timeout) noexcept {
   caller from{self};
-  execution& by = from.by();
-  if (self.state == life::ending) return error{error_code::stopping, 0, "call: the caller ends"};
-  if (is_suspended(self)) {
-    return error{error_code::not_supported, 0, "call: another handler waits"};
+  const base::nanoseconds_t now = from.by().clock.not_before_now();
+  const base::nanoseconds_t wait_ns = timeout.count() < 0 ? 0 : timeout.count();
+  return wait_ns > latest_deadline_ns - now ? latest_deadline_ns : now + wait_ns;
+}
+
+envelope* open_call(wait& what, address to, std::uint8_t block, std::size_t bytes,
+                    error& why) noexcept {
+  slot& self = *what.process;
+  execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+  if (self.state == life::ending) [[unlikely]] {
+    why = {error_code::stopping, 0, "call: the caller ends"};
+  } else if (is_suspended(self)) [[unlikely]] {
+    why = {error_code::not_supported, 0, "call: another handler waits"};
+  } else if (is_nobody(by, to)) [[unlikely]] {
+    why = {error_code::unknown_address, 0, "call"};
+  } else if (to.slot == self.index) [[unlikely]] {  // Its generation is right, so it is itself.
+    why = {error_code::bad_argument, 0, "call: to oneself"};
+  } else if (watches_calls && closes_circle(by, self, to)) {
+    why = {error_code::call_cycle, 0, "call"};
+  } else {
+    envelope* const carried = by.make_envelope(block, bytes);
+    if (carried == nullptr) why = {error_code::out_of_memory, 0, "call"};
+    return carried;
   }
-  if (is_nobody(by, to)) return error{error_code::unknown_address, 0, "call"};
-  const std::uint32_t generation = own_generation(self);
-  if (to.slot == self.index && to.generation == generation) {
-    return error{error_code::bad_argument, 0, "call: to oneself"};
-  }
-  envelope* const carried = by.make_envelope(block, bytes);
-  if (carried == nullptr) return error{error_code::out_of_memory, 0, "call"};
-  reply_address answer;
+  return nullptr;
+}
+
+void post_call(wait& what, envelope* carried, reply_address& answer, const completion_kind& kind,
+               address to) noexcept {
+  slot& self = *what.process;
+  execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+  what.id = new_ref(by);
   answer.node = by.node.way_in;
   answer.kind = &kind;
-  answer.id = new_ref(by);
-  answer.deadline_ns = deadline;
+  answer.id = what.id;
+  answer.deadline_ns = what.deadline_ns;
   answer.node_id = by.node.id;
   answer.slot = self.index;
-  answer.generation = generation;
-  return request_opening{carried, answer};
+  answer.generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
+  sign(*carried, self);
+  static_cast<void>(by.deliver(carried, to.slot, to.generation, priority::main));
 }
 
 std::chrono::steady_clock::time_point deadline_of_current(const slot& self) noexcept {

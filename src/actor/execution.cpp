@@ -30,7 +30,8 @@ execution* current_execution() noexcept { return this_thread_execution; }
 void set_current_execution(execution* now) noexcept { this_thread_execution = now; }
 
 envelope* execution::make_urgent_envelope(std::uint8_t block, std::size_t bytes) noexcept {
-  void* memory = block == block_on_heap ? nullptr : blocks.allocate_urgent(block);
+  void* memory = block == block_on_heap ? nullptr : blocks.allocate(block);
+  if (memory == nullptr && block != block_on_heap) memory = blocks.allocate_urgent(block);
   if (memory == nullptr) {
     block = block_on_heap;
     memory = ::operator new (bytes, std::align_val_t{64}, std::nothrow);

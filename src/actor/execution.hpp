@@ -24,6 +24,7 @@
 #include "actor/slot.hpp"
 #include "actor/slot_table.hpp"
 #include "base/atomic.hpp"
+#include "base/clock.hpp"
 #include "io/turn_hook.hpp"
 #include "mem/cache.hpp"
 
@@ -88,6 +89,7 @@ class execution {
   std::uint64_t refs_end = 0;
   slot_cache free_slots;
   execution_counters counters;
+  base::tick_clock clock;  ///< of deadlines
 
   /// A block for an envelope of class `block`; null when memory is out (an arena limit).
   [[nodiscard]] envelope* make_envelope(std::uint8_t block, std::size_t bytes) noexcept;

@@ -64,9 +64,11 @@ class lanes {
 
   /// The next envelope of the lanes that are served while a process waits, or null.
   [[nodiscard]] envelope* pop_control() noexcept {
-    constexpr unsigned control = 0b11;  // urgent, system
-    return (occupied_ & control) == 0 ? nullptr : pop_lane(lowest_bit(occupied_ & control));
+    const unsigned control = occupied_ & control_lanes;
+    return control == 0 ? nullptr : pop_lane(lowest_bit(control));
   }
+
+  [[nodiscard]] bool has_control() const noexcept { return (occupied_ & control_lanes) != 0; }
 
   /// In front of what is in its lane: a chain of one lane, named by its last.
   void prepend(envelope* last) noexcept {
@@ -113,6 +115,8 @@ class lanes {
   }
 
  private:
+  static constexpr unsigned control_lanes = 0b11;  // urgent, system
+
   // The last envelope of a take keeps the mark where its link was; links are even.
   static void put_mark(envelope& last, std::uint64_t mark) noexcept {
     last.older = reinterpret_cast<envelope*>(static_cast<std::uintptr_t>(mark << 1 | 1));

@@ -11,11 +11,13 @@
 #include <string_view>
 #include <vector>
 
+#include "actor/call_graph.hpp"
 #include "actor/environment.hpp"
 #include "actor/event_directory.hpp"
 #include "actor/execution.hpp"
 #include "actor/fallback_table.hpp"
 #include "actor/name_registry.hpp"
+#include "actor/offload_pool.hpp"
 #include "actor/slot_table.hpp"
 #include "actor/stop_order.hpp"
 #include "base/atomic.hpp"
@@ -90,6 +92,8 @@ struct node_core {
   std::uint32_t ring_worker_first = 0;  ///< workers [first, first + count) own rings
   std::uint32_t ring_worker_count = 0;
   base::atomic<std::uint32_t> next_ring{0};
+  call_graph calls;  ///< debug builds only
+  offload_pool helpers;  ///< threads of their own for what blocks
   /// Names being looked up; outlives the node with the threads that do it.
   std::shared_ptr<base::atomic<std::uint32_t>> resolving =
       std::make_shared<base::atomic<std::uint32_t>>(0);

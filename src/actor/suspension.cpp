@@ -45,13 +45,13 @@ void destroy_frames(process_promise_base* innermost) noexcept {
     const bool is_root = innermost->root == innermost;
     process_promise_base* const awaiter = is_root ? nullptr : innermost->awaiter;
     if (!is_root) *innermost->holder = nullptr;
-    innermost->body.destroy();
+    innermost->body().destroy();
     innermost = awaiter;
   }
 }
 
-void put_back_deferred(slot& self, wait& what) noexcept {
-  envelope* const last = std::exchange(what.deferred, nullptr);
+void put_back_deferred(slot& self) noexcept {
+  envelope* const last = std::exchange(self.extension->waiting.deferred, nullptr);
   if (last == nullptr) return;
   // One chain a lane again.
   envelope* chains[lane_count] = {};
@@ -72,21 +72,23 @@ void put_back_deferred(slot& self, wait& what) noexcept {
 
 // Resumes until nobody is to be resumed: the handler waits, or is over and goes.
 void drive(process_promise_base& root) {
-  while (process_promise_base* const next = std::exchange(root.next, nullptr)) next->body.resume();
+  while (root.waits_for == nullptr && root.next != nullptr) {
+    std::exchange(root.next, nullptr)->body().resume();
+  }
   if (root.waits_for != nullptr) return;
-  SLUICE_ASSERT(root.body.done(),
+  SLUICE_ASSERT(root.body().done(),
                 "a handler awaited what does not resume its process: await tasks, "
                 "call(), sleep() and the other members of a process");
   struct frame_guard {
     process_promise_base& root;
-    ~frame_guard() { root.body.destroy(); }
+    ~frame_guard() { root.body().destroy(); }
   };
   const frame_guard goes{root};
   root.finish(root, *root.carried);
 }
 
 // The handler is to wait; what the process knows of it. Null: it has been refused.
-suspension* enter_wait(wait& what, process_promise_base& awaiter) noexcept {
+suspension* enter_wait(wait& what) noexcept {
   slot& self = *what.process;
   suspension* const made = make_suspension(self);
   if (made == nullptr) {
@@ -97,14 +99,24 @@ suspension* enter_wait(wait& what, process_promise_base& awaiter) noexcept {
     what.settle(what, nullptr, {error_code::not_supported, 0, "wait: another handler waits"});
     return nullptr;
   }
-  what.innermost = &awaiter;
   return made;
 }
 
-void note_waiting(slot& self, suspension& there, wait& what) noexcept {
-  there.handler = what.innermost->root;
+void note_waiting(slot& self, suspension& there, wait& what,
+                  process_promise_base& awaiter) noexcept {
+  there.handler = awaiter.root;
+  there.handler->next = &awaiter;
   there.handler->waits_for = &what;
   self.wants |= wants_suspension;
+}
+
+// Of a call that is over.
+void forget_call(slot& self, const wait& what) noexcept {
+  if constexpr (watches_calls) {
+    if (what.deadline_ns == waits_for_ever) return;
+    caller from{self};
+    from.by().node.calls.forget(pid_of(self));
+  }
 }
 
 }  // namespace
@@ -139,17 +151,17 @@ bool is_suspended(const slot& self) noexcept {
 }
 
 void defer(slot& self, envelope* carried) noexcept {
-  wait& what = *self.extension->waiting.handler->waits_for;
+  envelope*& last = self.extension->waiting.deferred;
   carried->next = carried;
-  if (what.deferred != nullptr) std::swap(what.deferred->next, carried->next);
-  what.deferred = carried;
+  if (last != nullptr) std::swap(last->next, carried->next);
+  last = carried;
 }
 
 process_promise_base& take_handler(slot& self) noexcept {
   process_promise_base& handler = *std::exchange(self.extension->waiting.handler, nullptr);
   wait& what = *std::exchange(handler.waits_for, nullptr);
-  put_back_deferred(self, what);
-  handler.next = what.innermost;
+  put_back_deferred(self);
+  forget_call(self, what);
   return handler;
 }
 
@@ -161,8 +173,9 @@ void close_suspension(execution& by, slot& self) noexcept {
   if (process_promise_base* const handler = std::exchange(there->handler, nullptr)) {
     wait& what = *handler->waits_for;
     envelope* const carried = handler->carried;
-    put_back_deferred(self, what);
-    destroy_frames(what.innermost);
+    put_back_deferred(self);
+    forget_call(self, what);
+    destroy_frames(handler->next);
     if (carried->type->when_lost != nullptr) {
       carried->type->when_lost(by, carried->payload(), error_code::receiver_ended);
     }
@@ -185,7 +198,7 @@ void look_at_clock(slot& self, envelope&) {
 // -- the awaiters' side
 
 bool begin_wait(wait& what, process_promise_base& awaiter) noexcept {
-  suspension* const there = enter_wait(what, awaiter);
+  suspension* const there = enter_wait(what);
   if (there == nullptr) return false;
   slot& self = *what.process;
   if (what.deadline_ns != waits_for_ever) {
@@ -195,14 +208,21 @@ bool begin_wait(wait& what, process_promise_base& awaiter) noexcept {
       return false;
     }
   }
-  note_waiting(self, *there, what);
+  note_waiting(self, *there, what, awaiter);
   return true;
 }
 
+void end_wait(slot& self) noexcept {
+  process_promise_base& handler = *std::exchange(self.extension->waiting.handler, nullptr);
+  handler.waits_for = nullptr;
+  handler.next = nullptr;
+  self.wants = static_cast<std::uint8_t>(self.wants & ~wants_suspension);
+}
+
 bool begin_yield(wait& what, process_promise_base& awaiter) noexcept {
-  suspension* const there = enter_wait(what, awaiter);
+  suspension* const there = enter_wait(what);
   if (there == nullptr) return false;
-  note_waiting(*what.process, *there, what);
+  note_waiting(*what.process, *there, what, awaiter);
   what.process->wants |= wants_resumption;
   return true;
 }

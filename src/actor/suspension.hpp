@@ -27,6 +27,7 @@ struct wake_timer;
 struct suspension {
   process_promise_base* handler = nullptr;  ///< its root; null = none waits
   wake_timer* clock = nullptr;              ///< null until a wait has a deadline
+  envelope* deferred = nullptr;  ///< user mail of control lanes that came meanwhile; a chain (M4)
 };
 
 /// System, from the process's own timer: look at the clock.
@@ -34,6 +35,9 @@ struct time_is_up {};
 void look_at_clock(slot& self, envelope& carried);
 template <>
 inline constexpr unhandled_function unhandled_action<time_is_up> = &look_at_clock;
+
+/// Takes back a begin_wait in the same breath: the handler goes on.
+void end_wait(slot& self) noexcept;
 
 /// Whether a handler of `self` waits.
 [[nodiscard]] bool is_suspended(const slot& self) noexcept;

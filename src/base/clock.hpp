@@ -33,6 +33,28 @@ void use_virtual_clock(const atomic<nanoseconds_t>* clock) noexcept;
 #endif
 }
 
+/// Of one thread: now_ns() for little, extrapolated by the counter for a millisecond at a time.
+class tick_clock {
+ public:
+  /// Not earlier than now, and at most some microseconds later.
+  [[nodiscard]] nanoseconds_t not_before_now() noexcept {
+    const std::uint64_t passed = ticks() - read_ticks_;
+    if (passed >= trusted_ticks_) [[unlikely]]
+      return read();
+    return read_ns_ + static_cast<nanoseconds_t>(passed * ns_per_tick_ >> shift) + 1;
+  }
+
+ private:
+  static constexpr unsigned shift = 20;
+  nanoseconds_t read() noexcept;
+
+  std::uint64_t read_ticks_ = 0;     // taken just before read_ns_
+  std::uint64_t read_end_ticks_ = 0;  // and just after
+  nanoseconds_t read_ns_ = 0;
+  std::uint64_t trusted_ticks_ = 0;  // 0: as long as the counter's rate is not known
+  std::uint64_t ns_per_tick_ = 0;    // times 2^shift, rounded up
+};
+
 /// Ticks in a microsecond, measured once per process over about a millisecond. Any thread.
 [[nodiscard]] std::uint64_t ticks_per_us() noexcept;
 

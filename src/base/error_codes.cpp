@@ -33,6 +33,8 @@ const char* to_string(error_code code) noexcept {
     case error_code::unhandled: return "unhandled";
     case error_code::receiver_ended: return "receiver_ended";
     case error_code::no_reply: return "no_reply";
+    case error_code::call_cycle: return "call_cycle";
+    case error_code::threw: return "threw";
     case error_code::not_supported: return "not_supported";
     case error_code::system: return "system";
   }

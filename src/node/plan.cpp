@@ -132,6 +132,7 @@ result<std::vector<sched::worker_plan>> plan_workers(const node_options& options
   }
   forbid_polling_on_shared_cores(plans, allowed);
   core.ring_worker_first = io_threads == 0 ? 0 : schedulers;
+  core.helpers.set_threads_max(options.offload_threads_max);
   core.ring_worker_count = !options.io ? 0 : io_threads == 0 ? schedulers : io_threads;
   utsname system{};
   ::uname(&system);

@@ -123,6 +123,11 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
 
   std::vector<std::string> left =
       state.blocking->wait_all(std::max(deadline_ns, base::now_ns() + grace_ns));
+  const std::uint32_t helpers_left =
+      core.helpers.stop(std::max(deadline_ns, base::now_ns() + grace_ns));
+  if (helpers_left != 0) {
+    left.push_back("offload (" + std::to_string(helpers_left) + " functions under way)");
+  }
   if (alive(state) != 0) {
     core.slots.for_each([&](const slot& each) {
       const slot_kind kind = kind_of(each);
