@@ -30,13 +30,16 @@
 #include <sluice/become.hpp>
 #include <sluice/behaviour.hpp>
 #include <sluice/context.hpp>
+#include <sluice/dead_letters.hpp>
 #include <sluice/event.hpp>
 #include <sluice/exit_reason.hpp>
 #include <sluice/forwarding.hpp>
+#include <sluice/groups.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/library_messages.hpp>
 #include <sluice/linking.hpp>
 #include <sluice/log.hpp>
+#include <sluice/logging.hpp>
 #include <sluice/offload.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
@@ -256,8 +259,8 @@ class asking : public Base {
 
 /// The erased base of all processes.
 class actor_base
-    : public core::offloading<core::waiting<
-          core::linking<core::stashing<core::sending<core::usual_lane::main>>>>> {
+    : public core::logging<core::hearing_dead_letters<core::offloading<core::waiting<
+          core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 
@@ -286,8 +289,8 @@ class actor_base
 };
 
 template <class Self, class... Messages>
-class actor
-    : public core::hearing<Self, core::becoming<Self, core::asking<Self, actor_base>>> {
+class actor : public core::grouping<
+                  core::hearing<Self, core::becoming<Self, core::asking<Self, actor_base>>>> {
  public:
   using listed_messages = typename core::flatten<messages<>, Messages...>::type;
 };
@@ -353,6 +356,7 @@ auto order_and_spawn(Order order, SpawnIt&& spawn_it, Arguments&&... arguments) 
   order.overflow = options.overflow;
   order.fallback = options.fallback;
   order.stash_max = options.stash_max;
+  order.log_level = options.log_level;
   order.env = &options.env;
   order.link = options.link;
   order.monitor = options.monitor;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <sluice/behaviour.hpp>
+#include <sluice/dead_letters.hpp>
 #include <sluice/event_messages.hpp>
 #include <sluice/file_messages.hpp>
 #include <sluice/linking.hpp>
+#include <sluice/log.hpp>
 #include <sluice/port_messages.hpp>
 #include <sluice/signals_messages.hpp>
 #include <sluice/stop_request.hpp>
@@ -18,6 +20,8 @@ using library_messages = messages<  // links and monitors
     down, exit_signal, stop_request,
     // events
     event_ended, event_wanted, event_unwanted,
+    // of the node
+    log_record, dead_letter_report,
     // TCP
     tcp::connected, tcp::data, tcp::writable, tcp::read_closed, tcp::disconnected, tcp::close,
     tcp::shutdown_write, tcp::connect_failed, tcp::dropped, tcp::draining,

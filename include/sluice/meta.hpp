@@ -81,7 +81,7 @@ class meta_base : public core::sending<core::usual_lane::of_options> {
 };
 
 template <class Self, class... Messages>
-class meta : public core::publishing<core::asking<Self, meta_base>> {
+class meta : public core::group_sending<core::publishing<core::asking<Self, meta_base>>> {
  public:
   using listed_messages = typename core::flatten<messages<>, Messages...>::type;
 };

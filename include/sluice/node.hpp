@@ -75,8 +75,14 @@ struct node_options {
   env_variables env{};
 
   /// Where warnings and the lines of log() go: called on the thread that has something to say, must
-  /// not call the node. Empty: to standard error.
+  /// not call the node. Empty: warnings to standard error.
   std::function<void(log_severity, std::string_view)> log{};
+  /// Where else lines go, each on a thread of its own (log.hpp). With outputs and without `log`
+  /// nothing goes to standard error.
+  std::vector<log_output> log_outputs{};
+  /// A handler that runs longer is reported once, in the log: which process or meta, which message,
+  /// how long. Looked for by a thread of its own, now and then; messages pay nothing. 0 = off.
+  std::chrono::milliseconds stall_min{0};
 };
 
 /// Sums over a node. Exact when nothing runs:
@@ -101,6 +107,10 @@ struct scheduler_statistics {
   std::uint64_t parks = 0;
   std::uint64_t sentinel_ticks = 0;
   std::uint64_t rescued_by_timeout = 0;  ///< lost wakes found by a time-out: a bug if not 0
+  std::uint64_t messages = 0;            ///< handled on this thread
+  std::uint64_t wakes = 0;               ///< parks that somebody or the kernel ended
+  std::uint64_t polls = 0;               ///< looks at sockets and timers
+  std::chrono::nanoseconds busy{};       ///< not idle, since the start
 };
 
 /// Of one ring, or of what stands for it, since its start.
@@ -224,6 +234,8 @@ class node {
     return core::exit_through(way_in(), who, std::move(reason));
   }
   [[nodiscard]] pid find(std::string_view name) const noexcept;
+  /// Who is in a process group now, in no order.
+  [[nodiscard]] std::vector<pid> group_members(std::string_view name) const;
 
   [[nodiscard]] const std::string& name() const noexcept;
   /// What was asked for and what was accepted: kernel, driver and flags, schedulers, pins. After

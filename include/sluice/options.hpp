@@ -49,6 +49,7 @@ struct spawn_options {
   fallback_receiver fallback{};
   /// Messages that stash() may put aside, beside those of the mailbox.
   std::uint32_t stash_max = 1024;
+  log_severity log_level = log_severity::debug;  ///< its log() lines below this are left out
   /// Linked to its spawner from the first moment on; besides, its spawner's end, and an exit signal
   /// of its spawner, ends it whatever the reason and even if it traps exits. A spawn by the node
   /// cannot ask for it, nor for the next.

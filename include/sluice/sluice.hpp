@@ -7,6 +7,7 @@
 #include <sluice/blocking.hpp>
 #include <sluice/bytes.hpp>
 #include <sluice/child_spec.hpp>
+#include <sluice/dead_letters.hpp>
 #include <sluice/endpoint.hpp>
 #include <sluice/environment.hpp>
 #include <sluice/event.hpp>
@@ -15,11 +16,13 @@
 #include <sluice/file.hpp>
 #include <sluice/forwarding.hpp>
 #include <sluice/framing.hpp>
+#include <sluice/groups.hpp>
 #include <sluice/handle.hpp>
 #include <sluice/inspection.hpp>
 #include <sluice/io.hpp>
 #include <sluice/linking.hpp>
 #include <sluice/log.hpp>
+#include <sluice/logging.hpp>
 #include <sluice/message.hpp>
 #include <sluice/meta.hpp>
 #include <sluice/node.hpp>

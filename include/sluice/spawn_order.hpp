@@ -28,6 +28,7 @@ struct spawn_order {
   overflow_policy overflow = overflow_policy::reject;
   fallback_receiver fallback{};
   std::uint32_t stash_max = stash_max_usually;
+  log_severity log_level = log_severity::debug;
   const env_variables* env = nullptr;
   bool link = false;     ///< to the spawner
   bool monitor = false;  ///< by the spawner
@@ -43,7 +44,6 @@ struct meta_order : spawn_order {
   int core = -1;                   ///< blocking: the core to pin to, -1 = the next allowed one
   bool is_pinned = true;           ///< blocking
   priority send_priority = priority::main;
-  log_severity log_level = log_severity::debug;
   int ring = -1;  ///< I/O: index of the ring to live on, -1 = chosen
 };
 

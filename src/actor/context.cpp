@@ -190,23 +190,6 @@ std::optional<std::string_view> find_variable(const slot& self, std::string_view
   return by == nullptr ? std::nullopt : by->node.env.find(name);
 }
 
-void log_line(slot& self, log_severity level, std::string_view text) {
-  caller from{self};
-  if (!from || (is_meta(self) && level < self.meta->log_level)) return;
-  const node_core& node = from.by().node;
-  const std::uint32_t generation = own_generation(self);
-  std::string line;
-  if (self.is_named != 0) line = node.names.name_of({node.id, self.index, generation});
-  if (line.empty()) {
-    line = is_meta(self) ? "alias " : "pid ";
-    line += std::to_string(node.id) + '.' + std::to_string(self.index) + '.' +
-            std::to_string(generation);
-  }
-  line += ": ";
-  line += text;
-  node.write_log(static_cast<log_level>(level), line);
-}
-
 // -- through a gate
 
 namespace {

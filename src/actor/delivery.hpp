@@ -79,7 +79,7 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
   carried->lane = static_cast<std::uint8_t>(lane);
   slot* const to = find_tenant(to_slot, to_generation);
   if (to == nullptr) [[unlikely]]
-    return reject(carried, dead_letter::unknown);
+    return reject(carried, dead_letter::unknown, to_slot);
   if (worker == nullptr) return push(*to, carried, is_control_lane(lane));
   if (chain_target_ != to || chain_generation_ != to_generation || chain_lane_ != lane ||
       is_bounded(*to)) {

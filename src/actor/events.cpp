@@ -212,6 +212,9 @@ void leave_attachments(execution& by, slot& self, const exit_reason& reason) noe
   const auto own = std::move(self.extension->attached);
   for (const pid event : own->owned_events) end_event(by, event, reason);
   for (const pid event : own->heard_events) tell_hub(by, event, self, nullptr);
+  // Relaxed: the owner reads its own generation.
+  const pid who{by.node.id, self.index, self.generation.load(base::relaxed)};
+  for (const std::string& group : own->groups) by.node.groups.leave(group, who);
 }
 
 }  // namespace sluice::inline v0::core

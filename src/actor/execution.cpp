@@ -64,7 +64,9 @@ send_outcome execution::push_overflowing(slot& to, envelope* last) noexcept {
     return send_outcome::accepted;
   }
   last->older = nullptr;
+  refused_by_ = to.index;
   bury_take(last, dead_letter::full);
+  refused_by_ = slot::no_slot;
   return send_outcome::full;
 }
 
@@ -97,7 +99,9 @@ send_outcome execution::push_refused(slot& to, envelope* last) noexcept {
   }
   if ((last->lane & lane_has_credit) != 0) to.bounded_count.fetch_sub(1, base::relaxed);
   last->older = nullptr;
+  refused_by_ = to.index;
   bury_take(last, dead_letter::unknown);
+  refused_by_ = slot::no_slot;
   return send_outcome::unknown;
 }
 
@@ -158,7 +162,27 @@ void execution::schedule_elsewhere(slot& ready) noexcept {
 void execution::count_dead(envelope& dead, dead_letter why) noexcept {
   count(counters.dead[static_cast<unsigned>(why)]);
   node.report_dead_letter(dead, why);
+  if (!node.watchers.is_empty()) report_dead(dead, why);
   if (dead.type->when_lost != nullptr) dead.type->when_lost(*this, dead.payload(), code_of(why));
+}
+
+// Whose it was is known while it is refused, or when its receiver is who runs.
+void execution::report_dead(const envelope& dead, dead_letter why) noexcept {
+  if (dead.from_generation == 0 && dead.type->name.starts_with("sluice::")) return;
+  dead_letter_report report{static_cast<dead_letter_reason>(why), {}, {}, dead.type->name};
+  const bool is_meta_sender = (dead.block & block_from_meta) != 0;
+  if (dead.from_generation != 0) {
+    const pid from{node.id, dead.from_slot, dead.from_generation};
+    report.from = is_meta_sender ? address{alias{from.node, from.slot, from.generation}} : from;
+  }
+  const bool is_runners = why == dead_letter::unhandled || why == dead_letter::receiver_ended ||
+                          why == dead_letter::overflowed;
+  std::uint32_t to_slot = refused_by_;
+  if (to_slot == slot::no_slot && is_runners && running != nullptr) to_slot = running->index;
+  if (to_slot != slot::no_slot) report.to = pid{node.id, to_slot, dead.to_generation};
+  const std::uint32_t refused_by = std::exchange(refused_by_, slot::no_slot);
+  node.watchers.tell(*this, report);
+  refused_by_ = refused_by;
 }
 
 void execution::bury(envelope* dead, dead_letter why) noexcept {
@@ -184,8 +208,10 @@ std::uint64_t execution::bury_take(envelope* newest, dead_letter why) noexcept {
   return buried;
 }
 
-send_outcome execution::reject(envelope* carried, dead_letter why) noexcept {
+send_outcome execution::reject(envelope* carried, dead_letter why, std::uint32_t to_slot) noexcept {
+  refused_by_ = to_slot;
   bury(carried, why);
+  refused_by_ = slot::no_slot;
   switch (why) {
     case dead_letter::full: return send_outcome::full;
     case dead_letter::stopping: return send_outcome::stopping;

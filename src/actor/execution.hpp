@@ -154,7 +154,10 @@ class execution {
   [[gnu::noinline]] void schedule_elsewhere(slot& ready) noexcept;
   void publish_chain() noexcept;
   void publish_and_grow() noexcept;
-  send_outcome reject(envelope* carried, dead_letter why) noexcept;
+  send_outcome reject(envelope* carried, dead_letter why, std::uint32_t to_slot) noexcept;
+  [[gnu::cold]] void report_dead(const envelope& dead, dead_letter why) noexcept;
+
+  std::uint32_t refused_by_ = slot::no_slot;  // while a refused message is buried: whose it was
 
   // The chain under construction: receiver, lane, its last envelope (circular) and its length.
   slot* chain_target_ = nullptr;

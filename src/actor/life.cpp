@@ -1,4 +1,7 @@
 #include "actor/life.hpp"
+
+#include <sluice/logging.hpp>
+
 #include "actor/control_send.hpp"
 #include "actor/delivery.hpp"
 
@@ -183,6 +186,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
     self.extension->env = std::move(env);
   }
   static_cast<void>(limit_stash(self, order.stash_max));
+  if (order.log_level != log_severity::debug) set_log_level(self, order.log_level);
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   base::add_single_writer(by.counters.spawned, std::uint64_t{1});
   self.box.open();

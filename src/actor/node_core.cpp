@@ -89,7 +89,6 @@ message_totals node_core::totals() const {
 
 // One line a second at most; the counters have them all.
 void node_core::report_dead_letter(const envelope& dead, dead_letter why) noexcept {
-  if (!log) return;
   if (dead.from_generation == 0) return;  // The runtime's own control messages.
   if (why != dead_letter::unhandled && why != dead_letter::unknown) return;
   const base::nanoseconds_t now = base::now_ns();
@@ -111,7 +110,21 @@ void node_core::report_dead_letter(const envelope& dead, dead_letter why) noexce
 }
 
 void node_core::write_log(log_level level, std::string_view text) const noexcept {
-  if (log) log(level, text);
+  log_record line;
+  line.severity = static_cast<log_severity>(level);
+  line.text = escape_for_log(text, log_bytes_max);
+  write_record(std::move(line));
+}
+
+void node_core::write_record(log_record&& line) const noexcept {
+  if (log) {
+    std::string whole = line.source.empty() ? line.text : line.source + ": " + line.text;
+    for (const log_field& each : line.fields) whole += ' ' + each.name + '=' + each.value;
+    log(static_cast<log_level>(line.severity), whole);
+  }
+  if (!outputs.wants(line.severity)) return;
+  line.time = std::chrono::system_clock::now();
+  outputs.write(*this, std::move(line));
 }
 
 void node_core::note_ended() noexcept {

@@ -12,10 +12,13 @@
 #include <vector>
 
 #include "actor/call_graph.hpp"
+#include "actor/dead_letter_watchers.hpp"
 #include "actor/environment.hpp"
 #include "actor/event_directory.hpp"
 #include "actor/execution.hpp"
 #include "actor/fallback_table.hpp"
+#include "actor/group_directory.hpp"
+#include "actor/log_outputs.hpp"
 #include "actor/name_registry.hpp"
 #include "actor/offload_pool.hpp"
 #include "actor/slot_table.hpp"
@@ -74,12 +77,17 @@ class blocking_threads;
 class gate;
 
 struct node_core {
+  static constexpr std::size_t log_bytes_max = 4096;  ///< of one line
+
   explicit node_core(std::uint32_t slots_max) : slots(slots_max) {}
 
   std::uint32_t id = 0;  ///< the `node` of every pid; never 0, never used twice in a program
   slot_table slots;
   name_registry names;
   event_directory events;
+  group_directory groups;
+  mutable log_outputs outputs;
+  dead_letter_watchers watchers;
   stop_order stops_in_order;
   fallback_table fallbacks;
   sched::scheduler* scheduler = nullptr;
@@ -119,7 +127,10 @@ struct node_core {
   [[nodiscard]] message_totals totals() const;
 
   void report_dead_letter(const envelope& dead, dead_letter why) noexcept;
+  /// A line of the runtime's own.
   void write_log(log_level level, std::string_view text) const noexcept;
+  /// Takes what is escaped already; adds the time.
+  void write_record(log_record&& line) const noexcept;
 
   /// After something ended: wakes a stop() that waits for it.
   void note_ended() noexcept;

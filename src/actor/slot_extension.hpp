@@ -8,6 +8,7 @@
 #include "actor/attachments.hpp"
 #include "actor/environment.hpp"
 #include "actor/handler_states.hpp"
+#include "actor/log_settings.hpp"
 #include "actor/message_stash.hpp"
 #include "actor/relations.hpp"
 #include "actor/requests.hpp"
@@ -26,7 +27,8 @@ class kept_mail;
 
 /// Of a process, made when it is first needed.
 struct process_extension : slot_extension {
-  std::unique_ptr<attachments> attached;  ///< events and groups; null until there are some
+  std::unique_ptr<attachments> attached;   ///< events and groups; null until there are some
+  std::unique_ptr<log_settings> logging;   ///< null until something is set
   std::unique_ptr<handler_states> states;  ///< null until it has become one
   std::unique_ptr<message_stash> stash;    ///< null until something is put aside
   suspension waiting;

@@ -66,6 +66,7 @@ inline work* worker::take_lifo_quickly() noexcept {
 
 void worker::run_until_stopped() noexcept {
   looked_around_ticks_ = base::ticks();
+  statistics_.busy_since.store(looked_around_ticks_, base::relaxed);  // Relaxed: statistics.
   while (true) {
     work* item = take_lifo_quickly();
     if (item == nullptr) item = next();

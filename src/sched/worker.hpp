@@ -44,6 +44,9 @@ struct worker_statistics {
   base::atomic<std::uint64_t> sentinel_ticks{0};
   base::atomic<std::uint64_t> rescued_by_timeout{0};
   base::atomic<std::uint64_t> polls{0};
+  base::atomic<std::uint64_t> wakes{0};       ///< parks that ended otherwise than by time
+  base::atomic<std::uint64_t> busy_ticks{0};  ///< until it last began to be idle
+  base::atomic<std::uint64_t> busy_since{0};  ///< base::ticks(); 0 = idle
 };
 
 class alignas(base::cache_line_bytes) worker {
@@ -93,6 +96,8 @@ class alignas(base::cache_line_bytes) worker {
   void mark_ended() noexcept { has_ended_.store(true, base::relaxed); }
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(base::relaxed); }
   [[nodiscard]] const worker_statistics& statistics() const noexcept { return statistics_; }
+  /// Anybody: ticks not spent idle, so far.
+  [[nodiscard]] std::uint64_t busy_ticks() const noexcept;
 
   /// For the layer above: its per-thread state. Set on the owner thread before the first work.
   void* context = nullptr;
@@ -117,6 +122,7 @@ class alignas(base::cache_line_bytes) worker {
   // Idle protocol (worker_idle.cpp).
   work* idle() noexcept;
   void leave_idle() noexcept;
+  void begin_idle() noexcept;
   work* search() noexcept;
   work* sleep() noexcept;
   work* steal() noexcept;

@@ -25,6 +25,7 @@ constexpr base::nanoseconds_t idle_hook_after_ns = 100'000'000;
 }  // namespace
 
 work* worker::idle() noexcept {
+  begin_idle();
   work* item = nullptr;
   while (item == nullptr && !scheduler_.is_stopping()) {
     item = search();
@@ -38,11 +39,27 @@ work* worker::idle() noexcept {
 // Back to work: what this worker was to look after passes to a sleeper, if there is one.
 void worker::leave_idle() noexcept {
   looked_around_ticks_ = base::ticks();
+  statistics_.busy_since.store(looked_around_ticks_, base::relaxed);  // Relaxed: statistics.
   idle_.hand_over_post();
   // A producer that saw this worker search has woken nobody; end_search ordered this look after it.
   if (idle_.sleeping() != 0 && idle_.searching() == 0 && !scheduler_.injection_.is_empty()) {
     idle_.wake_one();
   }
+}
+
+void worker::begin_idle() noexcept {
+  // Relaxed: statistics.
+  const std::uint64_t since = statistics_.busy_since.load(base::relaxed);
+  statistics_.busy_since.store(0, base::relaxed);
+  base::add_single_writer(statistics_.busy_ticks, base::ticks() - since);
+}
+
+std::uint64_t worker::busy_ticks() const noexcept {
+  // Relaxed: statistics. Read first: a busy time that ends between the two counts once.
+  const std::uint64_t before = statistics_.busy_ticks.load(base::relaxed);
+  const std::uint64_t since = statistics_.busy_since.load(base::relaxed);
+  const std::uint64_t now = base::ticks();
+  return since == 0 || now < since ? before : before + (now - since);
 }
 
 work* worker::search() noexcept {
@@ -87,6 +104,9 @@ work* worker::sleep() noexcept {
     const base::nanoseconds_t deadline_ns = std::min({timer_ns, tick_at_ns, housekeeping_ns_});
     base::add_single_writer(statistics_.parks, std::uint64_t{1});
     const park_outcome outcome = parking_.park(deadline_ns);
+    if (outcome != park_outcome::timed_out) {
+      base::add_single_writer(statistics_.wakes, std::uint64_t{1});
+    }
     if (outcome != park_outcome::timed_out || timer_ns <= deadline_ns) break;
     if (housekeeping_ns_ <= deadline_ns) keep_house();
     if (tick_at_ns <= deadline_ns) found = sentinel_tick();
