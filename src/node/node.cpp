@@ -62,14 +62,19 @@ sched::scheduler_hooks hooks_for(core::node_state& state) {
   return hooks;
 }
 
-std::vector<scheduler_statistics> statistics_of(sched::scheduler& scheduler) {
+std::vector<scheduler_statistics> statistics_of(core::node_state& state) {
+  sched::scheduler& scheduler = *state.scheduler;
   std::vector<scheduler_statistics> all;
   for (std::size_t i = 0; i < scheduler.worker_count(); ++i) {
     const sched::worker_statistics& own = scheduler.worker_at(i).statistics();
     // Relaxed: counters.
     all.push_back({own.activations.load(base::relaxed), own.steals.load(base::relaxed),
                    own.parks.load(base::relaxed), own.sentinel_ticks.load(base::relaxed),
-                   own.rescued_by_timeout.load(base::relaxed)});
+                   own.rescued_by_timeout.load(base::relaxed),
+                   state.executions[i]->counters.handled.load(base::relaxed),
+                   own.wakes.load(base::relaxed), own.polls.load(base::relaxed),
+                   std::chrono::nanoseconds{scheduler.worker_at(i).busy_ticks() * 1000 /
+                                            base::ticks_per_us()}});
   }
   return all;
 }
@@ -99,10 +104,13 @@ node::node(std::string name, node_options options)
   core.way_in = &state_->way_in;
   core.env = core::environment{{}, state_->options.env};
   core.blocking = state_->blocking.get();
-  auto log = state_->options.log ? state_->options.log : &log_to_stderr;
-  core.log = [log = std::move(log)](core::log_level level, std::string_view text) {
-    log(static_cast<log_severity>(level), text);
-  };
+  for (log_output& each : state_->options.log_outputs) core.outputs.add(std::move(each));
+  if (state_->options.log || core.outputs.is_empty()) {
+    auto log = state_->options.log ? state_->options.log : &log_to_stderr;
+    core.log = [log = std::move(log)](core::log_level level, std::string_view text) {
+      log(static_cast<log_severity>(level), text);
+    };
+  }
   state_->way_in.open(core);
 }
 
@@ -130,6 +138,10 @@ result<void> node::start() {
   core.budget.ticks_max = static_cast<std::uint64_t>(std::max<std::int64_t>(
                               1, state_->options.activation_time_max.count())) *
                           base::ticks_per_us();
+  if (auto started = core.outputs.start(); !started) {
+    static_cast<void>(core.outputs.stop(base::no_deadline));
+    return started;
+  }
   state_->executions.resize(plans.value().size());
   state_->scheduler =
       std::make_unique<sched::scheduler>(std::move(plans).value(), hooks_for(*state_));
@@ -138,7 +150,13 @@ result<void> node::start() {
     state_->start_text = started.error().message();
     state_->scheduler.reset();
     core.scheduler = nullptr;
+    static_cast<void>(core.outputs.stop(base::no_deadline));
     return started;
+  }
+  if (state_->options.stall_min.count() > 0) {
+    state_->stalls = std::make_unique<core::stall_detector>(
+        *state_, std::chrono::nanoseconds{state_->options.stall_min}.count());
+    if (!state_->stalls->start()) state_->stalls.reset();  // A convenience; the node runs without.
   }
   core.set_phase(node_phase::running);
   core::foreign_access access{state_->way_in, core.id};
@@ -164,10 +182,11 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
   state_->way_in.close();
   core.detach_foreign();
   write_left(core, report.not_stopped);
+  state_->stalls.reset();
   if (state_->scheduler) {
     const auto stuck =
         state_->scheduler->stop(std::max(deadline_ns, base::now_ns() + 1'000'000'000));
-    state_->last_statistics = statistics_of(*state_->scheduler);
+    state_->last_statistics = statistics_of(*state_);
     state_->last_rings = rings_of(*state_->core, *state_->scheduler);
     if (stuck.empty()) {
       state_->scheduler.reset();
@@ -181,6 +200,10 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
     }
   }
   core.set_phase(node_phase::stopped);
+  const std::size_t mute = core.outputs.stop(std::max(deadline_ns, base::now_ns() + 1'000'000'000));
+  if (mute != 0) {
+    report.not_stopped.push_back(std::to_string(mute) + " log outputs: their sinks do not return");
+  }
   return report;
 }
 
@@ -211,6 +234,9 @@ result<alias> node::spawn_meta_erased(const core::meta_order& order) noexcept {
 core::gate* node::way_in() const noexcept { return &state_->way_in; }
 
 pid node::find(std::string_view name) const noexcept { return state_->core->names.find(name); }
+std::vector<pid> node::group_members(std::string_view name) const {
+  return state_->core->groups.members(name);
+}
 const std::string& node::name() const noexcept { return state_->name; }
 std::string node::start_text() const { return state_->start_text; }
 
@@ -241,7 +267,7 @@ message_statistics node::messages() const {
 
 std::vector<scheduler_statistics> node::schedulers() const {
   const std::lock_guard lock{state_->phase_guard};
-  return state_->scheduler ? statistics_of(*state_->scheduler) : state_->last_statistics;
+  return state_->scheduler ? statistics_of(*state_) : state_->last_statistics;
 }
 
 std::vector<ring_statistics> node::rings() const {

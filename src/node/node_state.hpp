@@ -11,6 +11,7 @@
 #include "actor/blocking_threads.hpp"
 #include "actor/node_core.hpp"
 #include "actor/rundown.hpp"
+#include "node/stall_detector.hpp"
 #include "sched/scheduler.hpp"
 
 namespace sluice {
@@ -35,6 +36,7 @@ struct node_state {
   std::unique_ptr<blocking_threads> blocking;
   std::unique_ptr<sched::scheduler> scheduler;
   std::vector<std::unique_ptr<execution>> executions;  // one a worker, made on its thread
+  std::unique_ptr<stall_detector> stalls;              // while the threads run, if asked for
   std::vector<scheduler_statistics> last_statistics;   // kept when the threads are gone
   std::vector<ring_statistics> last_rings;             // likewise
   node_state* left_before = nullptr;                   // of those left for ever (see ~node)
