@@ -82,9 +82,10 @@ requires std::derived_from<A, actor_base>
   return {std::move(options),
           std::make_shared<core::child_factory_of<A, Arguments...>>(std::move(arguments)...)};
 }
-template <class A, class... Arguments>
+/// The same for one of whom nothing but its id, a string, is to be said.
+template <class A, std::convertible_to<std::string> Id, class... Arguments>
 requires std::derived_from<A, actor_base>
-[[nodiscard]] child_spec child(std::string id, Arguments... arguments) {
+[[nodiscard]] child_spec child(Id id, Arguments... arguments) {
   child_options options;
   options.id = std::move(id);
   return child<A>(std::move(options), std::move(arguments)...);

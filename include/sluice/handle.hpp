@@ -75,6 +75,11 @@ class basic_handle {
   }
 
   [[nodiscard]] Address id() const noexcept { return who_; }
+  /// The same address for what a B accepts: of a pool or router, whose workers are B.
+  template <class B>
+  [[nodiscard]] basic_handle<B, Address> as() const noexcept {
+    return {node_, who_};
+  }
   operator Address() const noexcept { return who_; }
   operator address() const noexcept { return who_; }
   [[nodiscard]] bool is_valid() const noexcept { return who_.is_valid(); }

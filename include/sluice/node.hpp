@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <sluice/actor.hpp>
+#include <sluice/application.hpp>
 #include <sluice/environment.hpp>
 #include <sluice/foreign_wait.hpp>
 #include <sluice/log.hpp>
@@ -236,6 +238,24 @@ class node {
   [[nodiscard]] pid find(std::string_view name) const noexcept;
   /// Who is in a process group now, in no order.
   [[nodiscard]] std::vector<pid> group_members(std::string_view name) const;
+
+  /// Makes an application known. Errors: bad_argument, name_taken.
+  [[nodiscard]] result<void> load_application(application_spec spec);
+  /// Starts it and, before it, those it depends on; each within this call, as a supervisor's spawn.
+  /// Errors: unknown_address (not loaded, or a dependency is not), already_started, bad_argument
+  /// (dependencies in a circle), stopping, and that of a child that does not start.
+  [[nodiscard]] result<void> start_application(std::string_view name);
+  /// Blocks: stops those that depend on it, then it. Errors: unknown_address (it does not run),
+  /// timed_out (it was killed), bad_argument (called in a handler).
+  result<void> stop_application(std::string_view name);
+  [[nodiscard]] std::vector<application_info> applications() const;
+  /// Asks for the end of the node: its applications stop, the youngest first, and who waits in
+  /// wait_for_stop_request() goes on. Also from handlers. The first reason counts.
+  void request_stop(std::string_view why);
+  /// Blocks until the end of the node is asked for, by request_stop(), stop() or the end of a
+  /// permanent application, and says why; nothing when the time is over first.
+  [[nodiscard]] std::optional<std::string> wait_for_stop_request(
+      std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max());
 
   [[nodiscard]] const std::string& name() const noexcept;
   /// What was asked for and what was accepted: kernel, driver and flags, schedulers, pins. After

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sluice/actor.hpp>
+#include <sluice/application.hpp>
 #include <sluice/batch.hpp>
 #include <sluice/become.hpp>
 #include <sluice/blocking.hpp>
@@ -29,9 +30,11 @@
 #include <sluice/offload.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
+#include <sluice/pool.hpp>
 #include <sluice/port.hpp>
 #include <sluice/request.hpp>
 #include <sluice/result.hpp>
+#include <sluice/router.hpp>
 #include <sluice/signals.hpp>
 #include <sluice/stash.hpp>
 #include <sluice/stop_request.hpp>

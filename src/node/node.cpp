@@ -176,6 +176,7 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
   SLUICE_ASSERT(here == nullptr || &here->node != &core, "node::stop from inside a handler");
   const base::nanoseconds_t deadline_ns = base::now_ns() + patience.count();
   if (core.phase() == node_phase::running) {
+    state_->applications->note_node_stops();
     core.set_phase(node_phase::stopping);
     report.not_stopped = core::stop_everything(*state_, deadline_ns);
   }

@@ -13,6 +13,7 @@
 #include "actor/rundown.hpp"
 #include "node/stall_detector.hpp"
 #include "sched/scheduler.hpp"
+#include "sup/application_book.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -28,6 +29,7 @@ struct node_state {
 
   std::string name;
   node_options options;
+  std::shared_ptr<application_book> applications = std::make_shared<application_book>();
   std::mutex phase_guard;  // start, stop and who looks at the threads
   std::string start_text;
   gate& way_in;

@@ -1,7 +1,10 @@
-// The stages of a node's end: stop accepting, drain, exit, kill.
+// The stages of a node's end: stop accepting, drain, trees in order, exit, kill.
 #include <algorithm>
 #include <string>
 
+#include <sluice/stop_request.hpp>
+
+#include "actor/control_send.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/relation_signals.hpp"
@@ -88,6 +91,20 @@ void wait_until_alive_is(node_state& state, std::uint64_t count, base::nanosecon
   }
 }
 
+// Each root of supervision ends its children in order; the next one's turn comes when it has ended.
+void stop_trees(node_state& state, execution& by, base::nanoseconds_t deadline_ns) {
+  patient_look look;
+  for (const pid root : state.core->stops_in_order.in_reverse()) {
+    send_control(by, root.slot, root.generation, priority::urgent, stop_request{});
+    const slot& place = *state.core->slots.find(root.slot);
+    // Relaxed: its counts are looked at later, and the next root by its own mailbox.
+    while (place.generation.load(base::relaxed) == root.generation &&
+           base::now_ns() < deadline_ns) {
+      look.wait(*state.core, deadline_ns);
+    }
+  }
+}
+
 std::string describe(const slot& each) {
   const behaviour* const what = each.what;  // May end meanwhile; descriptions live for ever.
   std::string text{what != nullptr ? what->name : "?"};
@@ -107,10 +124,12 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   // 1. Stop accepting. 2. Drain: connections flush and close, mailboxes empty.
   ask_to_exit(state, by, exit_reason::shutdown(), [](const slot& each) { return is_meta(each); });
   wait_until_quiet(state, begin + patience / 2);
-  // 3. Everybody exits.
+  // 3. What is supervised ends in order, the youngest tree or application first.
+  stop_trees(state, by, begin + patience * 3 / 4);
+  // 4. Everybody exits.
   ask_to_exit(state, by, exit_reason::shutdown(), [](const slot&) { return true; });
-  wait_until_alive_is(state, 1, begin + patience * 3 / 4);
-  // 4. What is left: killed, between two messages.
+  wait_until_alive_is(state, 1, begin + patience * 7 / 8);
+  // 5. What is left: killed, between two messages.
   if (alive(state) > 1) {
     ask_to_exit(state, by, exit_reason::killed(), [](const slot&) { return true; });
   }

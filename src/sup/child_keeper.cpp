@@ -53,10 +53,10 @@ result<void> child_keeper::begin(slot& self) {
   for (child_spec& each : std::exchange(first_, {})) {
     if (auto known = know(std::move(each)); !known) return known.error();
   }
-  is_beginning_ = true;
+  notes_failure_ = true;
   machine_.on_begin();
   perform();
-  is_beginning_ = false;
+  notes_failure_ = false;
   if (machine_.outcome() == supervision_outcome::start_failed) return first_failure_;
   caller from{self};
   node_ = &from.by().node;
@@ -132,17 +132,26 @@ void child_keeper::add(child_spec spec, reply_to<add_child> answer) {
   }
 }
 
-result<void> child_keeper::add_silently(const child_spec& spec) {
-  auto known = know(spec);
-  if (!known) return known.error();
-  auto begun = machine_.start(known.value());
-  perform();
-  return begun;
-}
-
-void child_keeper::remove_silently(child_key key) {
-  static_cast<void>(machine_.remove(key));
-  perform();
+result<void> child_keeper::resize(std::uint32_t count, const child_spec& like) {
+  std::vector<child_key> staying;
+  for (child_key key = machine_.first(); key != no_child; key = machine_.after(key)) {
+    if (machine_.state_of(key) <= child_state::up) staying.push_back(key);
+  }
+  for (; staying.size() > count; staying.pop_back()) {
+    if (auto begun = machine_.remove(staying.back()); !begun) return begun;
+    perform();
+  }
+  for (std::size_t known = staying.size(); known < count; ++known) {
+    auto added = know(like);
+    if (!added) return added.error();
+    if (auto begun = machine_.start(added.value()); !begun) return begun;
+    first_failure_ = {};
+    notes_failure_ = true;
+    perform();
+    notes_failure_ = false;
+    if (first_failure_.code != error_code::none) return first_failure_;
+  }
+  return {};
 }
 
 // The command's own answer is the youngest that waits.
@@ -179,7 +188,7 @@ void child_keeper::start(child_key key) {
   place& at = places_[key];
   if (!made) {
     at.failure = made.error();
-    if (is_beginning_ && first_failure_.code == error_code::none) first_failure_ = made.error();
+    if (notes_failure_ && first_failure_.code == error_code::none) first_failure_ = made.error();
     last_end_ = machine_.id_of(key) + " did not start: " + made.error().message();
     const bool is_final = made.error().code == error_code::stopping;
     return machine_.on_start_failed(key, base::now_ns(), is_final);

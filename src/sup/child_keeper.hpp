@@ -71,9 +71,8 @@ class child_keeper {
     places_[key].waiting.emplace_back(std::move(answer));
     finish_command(key, (machine_.*act)(key));
   }
-  /// Pools: adds alike children, or takes the youngest away.
-  [[nodiscard]] result<void> add_silently(const child_spec& spec);
-  void remove_silently(sup::child_key key);
+  /// Of alike children: starts more, or takes the youngest away.
+  [[nodiscard]] result<void> resize(std::uint32_t count, const child_spec& like);
 
   [[nodiscard]] std::vector<child_info> list() const;
   [[nodiscard]] child_counts count() const;
@@ -114,10 +113,10 @@ class child_keeper {
   slot* self_ = nullptr;
   child_listener* listener_ = nullptr;  // lives in the same process
   asking_lane asking_ = asking_lane::urgent;
-  bool is_beginning_ = false;
-  node_core* node_ = nullptr;  // from begin on: may stand in its stop_order (CK4)
+  bool notes_failure_ = false;  // the first one, for who waits within begin or resize
+  node_core* node_ = nullptr;   // from begin on: may stand in its stop_order (CK4)
   pid who_{};
-  error first_failure_{};  // of begin
+  error first_failure_{};
   exit_reason stop_reason_ = exit_reason::shutdown();
   std::string last_end_;  // "child id: reason", for the log
   std::uint32_t supervisors_ = 0;
