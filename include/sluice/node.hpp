@@ -135,7 +135,8 @@ struct stop_report {
 
 namespace core {
 struct node_state;
-}
+struct node_access;
+}  // namespace core
 
 class node {
  public:
@@ -267,6 +268,7 @@ class node {
   [[nodiscard]] std::vector<ring_statistics> rings() const;
 
  private:
+  friend struct core::node_access;
   [[nodiscard]] result<pid> spawn_erased(const core::spawn_order& order) noexcept;
   [[nodiscard]] result<alias> spawn_meta_erased(const core::meta_order& order) noexcept;
   [[nodiscard]] core::gate* way_in() const noexcept;

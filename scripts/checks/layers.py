@@ -14,7 +14,7 @@ import pathlib
 import re
 import sys
 
-LAYERS = ["base", "sync", "mem", "sched", "io", "actor", "sup", "net", "node"]
+LAYERS = ["base", "sync", "mem", "sched", "io", "actor", "sup", "net", "node", "testing"]
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
 GENERATED = {"sluice_config.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')

@@ -9,6 +9,7 @@
 #include "actor/node_core.hpp"
 #include "actor/process_alias.hpp"
 #include "actor/requests.hpp"
+#include "actor/send_tap.hpp"
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/worker.hpp"
@@ -97,6 +98,7 @@ send_outcome execution::push_refused(slot& to, envelope* last) noexcept {
       return forward_chain(*node.slots.find(owner.slot), owner.generation, last);
     }
   }
+  if (node.tap != nullptr && node.tap->take(*this, to, last)) return send_outcome::accepted;
   if ((last->lane & lane_has_credit) != 0) to.bounded_count.fetch_sub(1, base::relaxed);
   last->older = nullptr;
   refused_by_ = to.index;

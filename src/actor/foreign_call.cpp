@@ -5,6 +5,7 @@
 #include "actor/delayed_send.hpp"
 #include "actor/node_core.hpp"
 #include "actor/rundown.hpp"
+#include "actor/thread_drive.hpp"
 #include "base/clock.hpp"
 #include "base/park.hpp"
 
@@ -61,6 +62,7 @@ void* foreign_wait::wait() noexcept {
   // [FC3] acquire: sees the completion; pairs FC2 (answer_waiting).
   while (waiting_->is_answered.load(base::acquire) == 0) {
     if (base::now_ns() >= deadline_ns_) return nullptr;
+    if (drive_this_thread(deadline_ns_)) continue;
     base::futex_wait(waiting_->is_answered, 0, deadline_ns_);
   }
   return waiting_->place;

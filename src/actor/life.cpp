@@ -20,6 +20,7 @@
 #include "actor/process_alias.hpp"
 #include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
+#include "actor/send_tap.hpp"
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
@@ -172,6 +173,7 @@ shared_environment environment_for(execution& by, const slot* spawner,
 
 result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner) noexcept {
   by.flush_chain();  // X2
+  if (spawner != nullptr && by.node.tap != nullptr) return by.node.tap->spawned(order);
   if ((order.link || order.monitor) && (spawner == nullptr || is_meta(*spawner))) {
     return error{error_code::bad_argument, 0, "spawn: only a process can link or monitor"};
   }
@@ -249,6 +251,7 @@ void run_terminate_hook(execution& by, slot& self, const exit_reason& reason) no
 
 void end_process(execution& by, slot& self, const exit_reason& reason) noexcept {
   self.state = life::ending;
+  if (by.node.tap != nullptr) by.node.tap->ended(self, reason);
   if (reason.code == exit_code::exception) {
     by.node.write_log(log_level::warning,
                       "process " + std::string{self.what->name} + " ended: " + reason.message());

@@ -14,6 +14,7 @@
 #include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
 #include "actor/rundown.hpp"
+#include "actor/send_tap.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"
@@ -78,6 +79,7 @@ void undo(execution& by, slot& self) noexcept {
 result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
                          std::uint32_t parent_generation, const slot* spawner) noexcept {
   by.flush_chain();  // X2
+  if (spawner != nullptr && by.node.tap != nullptr) return by.node.tap->spawned_meta(order);
   const auto& what = static_cast<const meta_behaviour&>(*order.what);
   const bool is_io = what.flow == meta_flow::io;
   sched::worker* home = nullptr;

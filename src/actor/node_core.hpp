@@ -75,6 +75,7 @@ struct message_totals {
 
 class blocking_threads;
 class gate;
+class send_tap;
 
 struct node_core {
   static constexpr std::size_t log_bytes_max = 4096;  ///< of one line
@@ -93,6 +94,7 @@ struct node_core {
   sched::scheduler* scheduler = nullptr;
   blocking_threads* blocking = nullptr;
   gate* way_in = nullptr;
+  send_tap* tap = nullptr;  ///< null but for tests of one process
   activation_budget budget;
   log_function log;
   environment env;

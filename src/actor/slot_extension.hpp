@@ -32,7 +32,7 @@ struct process_extension : slot_extension {
   std::unique_ptr<handler_states> states;  ///< null until it has become one
   std::unique_ptr<message_stash> stash;    ///< null until something is put aside
   suspension waiting;
-  std::shared_ptr<kept_mail> heir;  ///< takes what is unread at the end; null = nobody
+  std::shared_ptr<kept_mail> heir;     ///< takes what is unread at the end; null = nobody
   std::vector<std::uint32_t> aliases;  ///< their slots
 };
 

@@ -146,7 +146,13 @@ result<void> node::start() {
   state_->scheduler =
       std::make_unique<sched::scheduler>(std::move(plans).value(), hooks_for(*state_));
   core.scheduler = state_->scheduler.get();
-  if (auto started = state_->scheduler->start(); !started) {
+  const auto started =
+      state_->is_stepped ? state_->scheduler->start_stepped() : state_->scheduler->start();
+  if (state_->is_stepped) {
+    core.budget.ticks_max = UINT64_MAX;    // No real time decides anything.
+    core::set_current_execution(nullptr);  // Only while it steps.
+  }
+  if (!started) {
     state_->start_text = started.error().message();
     state_->scheduler.reset();
     core.scheduler = nullptr;

@@ -41,7 +41,13 @@ struct node_state {
   std::unique_ptr<stall_detector> stalls;              // while the threads run, if asked for
   std::vector<scheduler_statistics> last_statistics;   // kept when the threads are gone
   std::vector<ring_statistics> last_rings;             // likewise
+  bool is_stepped = false;                             // no threads: the testing layer runs it
   node_state* left_before = nullptr;                   // of those left for ever (see ~node)
+};
+
+/// What the testing layer sees of a node.
+struct node_access {
+  [[nodiscard]] static node_state& state_of(node& of) noexcept { return *of.state_; }
 };
 
 /// Builds the workers' plans (threads, pins, drivers); appends what was accepted to `text`.

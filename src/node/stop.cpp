@@ -9,6 +9,7 @@
 #include "actor/meta_state.hpp"
 #include "actor/relation_signals.hpp"
 #include "actor/rundown.hpp"
+#include "actor/thread_drive.hpp"
 #include "base/park.hpp"
 #include "node/node_state.hpp"
 
@@ -36,7 +37,8 @@ class patient_look {
   void wait(node_core& core, base::nanoseconds_t deadline_ns) {
     // [NC2] acquire: what ended is counted; pairs NC1 (note_ended).
     const std::uint32_t seen = core.ended_signal.load(base::acquire);
-    base::futex_wait(core.ended_signal, seen, std::min(deadline_ns, base::now_ns() + span_ns_));
+    const base::nanoseconds_t until_ns = std::min(deadline_ns, base::now_ns() + span_ns_);
+    if (!drive_this_thread(until_ns)) base::futex_wait(core.ended_signal, seen, until_ns);
     span_ns_ = std::min(2 * span_ns_, look_again_ns);
   }
 

@@ -62,6 +62,15 @@ result<void> scheduler::start() {
   return failure;
 }
 
+result<void> scheduler::start_stepped() {
+  SLUICE_ASSERT(workers_.size() == 1, "a scheduler without threads has one worker");
+  worker& only = *workers_.front();
+  if (auto ready = only.parking().attach(); !ready) return ready;
+  hooks_.on_thread_start(only);
+  is_stepped_ = true;
+  return {};
+}
+
 void scheduler::thread_body(std::size_t index) noexcept {
   worker& self = *workers_[index];
   const auto ready = self.parking().attach();
@@ -105,6 +114,10 @@ std::vector<std::size_t> scheduler::join_all(base::nanoseconds_t deadline_ns) no
 }
 
 std::vector<std::size_t> scheduler::stop(base::nanoseconds_t deadline_ns) noexcept {
+  if (std::exchange(is_stepped_, false)) {
+    workers_.front()->parking().detach();
+    hooks_.on_thread_end(*workers_.front());
+  }
   return threads_.empty() ? std::vector<std::size_t>{} : join_all(deadline_ns);
 }
 

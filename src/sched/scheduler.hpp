@@ -48,6 +48,9 @@ class scheduler {
 
   /// Starts all threads and waits until each has attached its driver. On an error none is left.
   [[nodiscard]] result<void> start();
+  /// Instead of start(), for one worker: no thread; whoever calls its stepper is its thread, and
+  /// this one now.
+  [[nodiscard]] result<void> start_stepped();
   /// Ends all threads. What is still queued is not run: the layer above has emptied the queues.
   /// Returns the workers whose handler did not return by the deadline: their threads are detached,
   /// and this object must be left to them for ever.
@@ -87,6 +90,7 @@ class scheduler {
   std::vector<error> attach_errors_;
   base::atomic<std::uint32_t> attached_{0};
   base::atomic<std::uint32_t> ended_{0};       ///< threads whose last act is done
+  bool is_stepped_ = false;                    ///< started without threads
   std::size_t refused_ = 0;                    ///< threads that could not attach
   base::atomic<std::uint32_t> publishing_{0};  // by foreign threads and overflowing workers
   // Written once by stop(), read by workers when they have nothing to run.

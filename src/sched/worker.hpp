@@ -103,6 +103,7 @@ class alignas(base::cache_line_bytes) worker {
   void* context = nullptr;
 
  private:
+  friend class stepper;
   using inbox_stack = sync::take_all_stack<work, &work::next>;
 
   void schedule_displacing(work* item) noexcept;
