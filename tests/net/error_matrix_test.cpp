@@ -124,7 +124,7 @@ std::string live_by_running(const std::vector<fault>& planned, bool is_late) {
   const story told = notes.of(made.value().id());
   CHECK((is_late || host.plan.fired_count() == planned.size()));
   host.on->end();
-  CHECK(children().empty());
+  CHECK(child_processes().empty());
   if (is_late) return "ends";
   return told.end.code == 7 ? "goes on" : "ends: another end is told";
 }

@@ -165,7 +165,7 @@ inline bool is_running(int os_pid) {
 }
 
 /// Children of this process, zombies included.
-inline std::vector<int> children() {
+inline std::vector<int> child_processes() {
   std::vector<int> found;
   const std::string own = std::to_string(::getpid());
   for (const auto& each : std::filesystem::directory_iterator{"/proc"}) {
@@ -186,7 +186,7 @@ inline std::vector<int> children() {
 
 inline void port_host::end() {
   on.end();
-  CHECK(children().empty());
+  CHECK(child_processes().empty());
 }
 
 /// Looks until it holds.

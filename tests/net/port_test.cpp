@@ -158,7 +158,7 @@ TEST_CASE("a spawn of what cannot run says why, and leaves nothing") {
   check({.argv = {"true"}, .worker = pid{99, 1, 1}}, 0, "port: worker");
   CHECK(host.on->spawn_meta<port::program>({.argv = {"true"}}).error().place ==
         std::string_view{"port: worker"});
-  CHECK(children().empty());
+  CHECK(child_processes().empty());
   host.end();
 }
 
@@ -606,7 +606,7 @@ TEST_CASE("a hundred programs at once are each told whole, by name, and none is 
     CHECK(told.output == std::to_string(i) + "\ninput " + std::to_string(i));
     CHECK(told.end.code == static_cast<int>(i % 50));
   }
-  CHECK(children().empty());
+  CHECK(child_processes().empty());
   host.end();
 }
 
