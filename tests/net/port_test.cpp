@@ -321,7 +321,7 @@ TEST_CASE("a node that has no patience leaves no program and no zombie either") 
     const auto made = host.shell("trap '' TERM; echo ready; exec sleep 1000", {.kill_after = 60s});
     REQUIRE(host.notes.wait_for_text(made.id(), "ready"));
     host.on->stop(round == 0 ? 0ms : 20ms);
-    CHECK(eventually([] { return children().empty(); }));
+    CHECK(eventually([] { return child_processes().empty(); }));
   }
 }
 
