@@ -50,6 +50,7 @@ extern const workload nn;
 extern const workload pingpong;
 extern const workload quiet;
 extern const workload ring;
+extern const workload spawn_monitor;
 extern const workload suspended;
 
 [[nodiscard]] std::span<const workload* const> all_workloads() noexcept;

@@ -4,9 +4,9 @@ namespace actor_bench {
 
 namespace {
 
-constexpr const workload* listed[] = {&pingpong, &ring,  &count, &fjthrput,  &fjcreate,
-                                      &big,      &mbox,  &nn,    &chameneos, &idle,
-                                      &flood,    &quiet, &call,  &suspended, &events};
+constexpr const workload* listed[] = {
+    &pingpong,  &ring, &count, &fjthrput, &fjcreate, &big,       &mbox,   &nn,
+    &chameneos, &idle, &flood, &quiet,    &call,     &suspended, &events, &spawn_monitor};
 
 }  // namespace
 
