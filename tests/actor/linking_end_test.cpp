@@ -226,6 +226,34 @@ TEST_CASE("unlink: not a word comes after it from one that is ending on another 
   REQUIRE(out.wrong.load(sluice::base::relaxed) == 0);  // Relaxed: the node has stopped.
 }
 
+TEST_CASE("link and monitor: asked of one in its last handler they hear its reason") {
+  trace notes;
+  test_node node;
+  const auto a = node->spawn<scripted>({}, std::ref(notes), "a");
+  const auto b = node->spawn<scripted>({}, std::ref(notes), "b");
+  REQUIRE((a && b));
+  test_counter begun, asked;
+  b.value().send(act{[&](scripted& self) {
+    begun.add();
+    if (!asked.reaches(1)) self.note("nobody asked");
+    self.exit(exit_reason::error("its own"));
+  }});
+  begun.wait_for(1);
+  a.value().send(act{[&, to = b.value()](scripted& self) {
+    self.trap_exit(true);
+    self.link(to);
+    self.monitor(to);
+    self.send(to, say{"so that both are in its mailbox"});
+    asked.add();
+  }});
+  static_cast<void>(notes.wait_for(3));
+  auto seen = notes.lines();
+  std::sort(seen.begin(), seen.end());
+  REQUIRE(seen == std::vector<std::string>{"a: down error: its own", "a: link error: its own",
+                                           "b: ended error: its own"});
+  node.finish();
+}
+
 TEST_CASE("end: exceptions and spawns in terminate leave the end as it is") {
   stage on;
   const auto a = on.play("a");
