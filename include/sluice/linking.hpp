@@ -16,6 +16,7 @@
 // both do when it waits in a call. What is sent after exit(who, reason) may overtake a trapped one.
 // When `down` or an exit signal of a link arrives, the name of the one that ended is free, its mail
 // has been answered and its object is gone.
+// monitor_node() and link_node() tell of the node's stop before anybody is asked to end.
 // Metas cannot link or monitor. One can be monitored, and linked to: it is not ended by the link.
 #pragma once
 
@@ -48,6 +49,8 @@ enum class queued_down : bool { keep, remove };
 
 namespace core {
 
+/// What stands for the node itself.
+[[nodiscard]] address node_address(slot& self) noexcept;
 void link_to(slot& self, address who) noexcept;
 void unlink_from(slot& self, address who) noexcept;
 [[nodiscard]] ref monitor_from(slot& self, address who) noexcept;
@@ -87,6 +90,9 @@ class linking : public Base {
   ref monitor(std::string_view name) noexcept {
     return monitor_from(*this->self_, this->find(name));
   }
+  /// `down` and the exit signal of these say shutdown when the node begins to stop.
+  ref monitor_node() noexcept { return monitor(node_address(*this->self_)); }
+  void link_node() noexcept { link(node_address(*this->self_)); }
   /// No `down` comes for `id` from here on; with queued_down::keep one that is in the mailbox
   /// already does. False: it has been handled, or there was no such monitor.
   bool demonitor(ref id, queued_down what = queued_down::remove) noexcept {

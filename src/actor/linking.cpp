@@ -20,6 +20,15 @@ bool is_of(const execution& by, const address& who) noexcept {
 
 }  // namespace
 
+address node_address(slot& self) noexcept {
+  caller from{self};
+  const node_core& node = from.by().node;
+  // Relaxed: set once, before most; the root lives as long as all others.
+  const slot* const root = node.root.load(base::relaxed);
+  if (root == nullptr) return {};
+  return pid{node.id, root->index, root->generation.load(base::relaxed)};
+}
+
 void link_to(slot& self, address who) noexcept {
   caller from{self};
   execution& by = from.by();

@@ -111,8 +111,7 @@ void take_exit(execution& by, slot& self, envelope& carried, link_entry* broken)
 }
 
 // Room for so many more may be told; false: the rest of `known` is left.
-bool tell_some(execution& by, slot& self, relations& known, std::uint32_t room) noexcept {
-  const address own = address_of_ended(by, self);
+bool tell_some(execution& by, const address& own, relations& known, std::uint32_t room) noexcept {
   switch (known.told_tables) {
     case 0:
       if (!known.links.step(known.cursor, room, [&](const link_entry& each) {
@@ -148,9 +147,10 @@ bool tell_some(execution& by, slot& self, relations& known, std::uint32_t room) 
 void run_farewell(sched::work* job, sched::worker& on);
 
 void tell_in_turns(execution& by, slot& self, relations& known) noexcept {
+  const address own = address_of_ended(by, self);
   if (by.worker == nullptr) {
-    static_cast<void>(tell_some(by, self, known, UINT32_MAX));
-  } else if (!tell_some(by, self, known, relations::tell_max)) {  // LM3
+    static_cast<void>(tell_some(by, own, known, UINT32_MAX));
+  } else if (!tell_some(by, own, known, relations::tell_max)) {  // LM3
     self.job.run = &run_farewell;
     by.worker->schedule_last(&self.job);
     return;
@@ -205,6 +205,17 @@ void handle_exit_request(slot& self, envelope& carried) {
   if (broken != nullptr) return drop_if_empty(*relations_or_null(self), *broken);
   if (!ends_by_itself(self, request.told.reason))
     want_end(by, self, std::move(request.told.reason));
+}
+
+void handle_node_stops(slot& self, envelope&) {
+  caller from{self};
+  relations* const known = relations_or_null(self);
+  if (known == nullptr) return;
+  known->ending = exit_reason::shutdown();
+  static_cast<void>(tell_some(from.by(), own_address(from.by(), self), *known, UINT32_MAX));
+  // It lives on, and those that were told know nothing of it any more.
+  known->told_tables = 0;
+  known->cursor = 0;
 }
 
 void handle_link_request(slot& self, envelope& carried) {
@@ -354,7 +365,7 @@ void tell_all(execution& by, slot& self, const exit_reason& reason) noexcept {
   relations* const known = relations_or_null(self);
   if (known == nullptr) return;
   known->ending = reason;
-  static_cast<void>(tell_some(by, self, *known, UINT32_MAX));
+  static_cast<void>(tell_some(by, address_of_ended(by, self), *known, UINT32_MAX));
 }
 
 void tell_rest(execution& by, slot& self) noexcept {

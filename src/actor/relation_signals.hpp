@@ -39,6 +39,10 @@ struct down_signal {
   down told;
 };
 
+/// To the root process: the node begins to stop, which is what those related to the root wait for.
+struct node_stops {};
+
+void handle_node_stops(slot& self, envelope& carried);
 void handle_link_request(slot& self, envelope& carried);
 void handle_unlink_request(slot& self, envelope& carried);
 void handle_unlink_done(slot& self, envelope& carried);
@@ -48,6 +52,8 @@ void handle_down_signal(slot& self, envelope& carried);
 void lose_link_request(execution& by, void* payload, error_code why) noexcept;
 void lose_monitor_request(execution& by, void* payload, error_code why) noexcept;
 
+template <>
+inline constexpr unhandled_function unhandled_action<node_stops> = &handle_node_stops;
 template <>
 inline constexpr unhandled_function unhandled_action<link_request> = &handle_link_request;
 template <>

@@ -286,7 +286,10 @@ namespace core {
 
 namespace {
 
-struct root_process : actor<root_process> {};
+// Its links mean the node (monitor_node, link_node): no end of another ends it.
+struct root_process : actor<root_process> {
+  void on_start() { trap_exit(true); }
+};
 
 }  // namespace
 

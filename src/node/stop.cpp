@@ -123,6 +123,10 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   const base::nanoseconds_t begin = base::now_ns();
   const base::nanoseconds_t patience = std::max<base::nanoseconds_t>(deadline_ns - begin, 0);
 
+  slot* const root = core.root.load(base::relaxed);  // Relaxed: set before any stop.
+  // Relaxed: the root lives until the last step.
+  const std::uint32_t root_generation = root->generation.load(base::relaxed);
+  send_control(by, root->index, root_generation, priority::urgent, node_stops{});
   // 1. Stop accepting. 2. Drain: connections flush and close, mailboxes empty.
   ask_to_exit(state, by, exit_reason::shutdown(), [](const slot& each) { return is_meta(each); });
   wait_until_quiet(state, begin + patience / 2);
@@ -136,10 +140,8 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
     ask_to_exit(state, by, exit_reason::killed(), [](const slot&) { return true; });
   }
   wait_until_alive_is(state, 1, deadline_ns);
-  slot* const root = core.root.load(base::relaxed);  // Relaxed: as above.
   // The root last: its sweep frees the metas that ended before it.
-  // Relaxed: the root lives until this.
-  send_exit(by, root->index, root->generation.load(base::relaxed), exit_reason::shutdown());
+  send_exit(by, root->index, root_generation, exit_reason::shutdown());
   wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + grace_ns));
 
   std::vector<std::string> left =

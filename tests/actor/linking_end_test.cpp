@@ -285,6 +285,24 @@ TEST_CASE("end: exceptions and spawns in terminate leave the end as it is") {
                                            "a: link error: c's own", "late: ended error: c's own"});
 }
 
+TEST_CASE("node stop: who monitors or links the node is told, and its end does not end the node") {
+  stage on;
+  const auto a = on.play("a");
+  const auto b = on.play("b");
+  const auto c = on.play("c");
+  on.tell(a, [](scripted& self) { self.monitor_node(); });
+  on.tell(b, [](scripted& self) { self.link_node(); });
+  on.tell(c, [](scripted& self) {
+    self.link_node();
+    self.exit(exit_reason::error("its own"));
+  });
+  on.node.finish();
+  auto seen = on.lines();
+  std::sort(seen.begin(), seen.end());
+  REQUIRE(seen == std::vector<std::string>{"a: down shutdown", "a: ended shutdown",
+                                           "b: ended shutdown", "c: ended error: its own"});
+}
+
 TEST_CASE("node stop: linked, monitored and trapping processes all end") {
   stage on{plain_options(2)};
   std::vector<handle<scripted>> all;
