@@ -65,7 +65,7 @@ enum class flow_state : std::uint8_t {
 };
 [[nodiscard]] const char* to_string(flow_state state) noexcept;
 
-/// Fields that say "metas" are 0 for a process, which keeps no books of its own for them.
+/// Fields that say "metas" or "processes" are 0 for the others.
 struct inspection {
   address who;
   address parent;         ///< metas; the process, or the meta it is tied to
@@ -84,14 +84,34 @@ struct inspection {
   std::chrono::nanoseconds oldest_ages[4] = {};  ///< the same, by lane
   std::uint64_t stashed = 0;                     ///< put aside, beside what is queued
   std::uint64_t requests = 0;                    ///< made, without a completion so far
-  std::uint64_t messages_in = 0;   ///< metas: handled before this one, the runtime's own too
-  std::uint64_t messages_out = 0;  ///< metas: sent from either flow
-  std::uint64_t bytes_in = 0;      ///< metas of sockets and files
+  std::uint64_t links = 0;
+  std::uint64_t monitors = 0;  ///< of others, by this one
+  std::uint64_t watchers = 0;  ///< monitors of this one, by others
+  std::uint64_t aliases = 0;   ///< processes: beside the pid
+  std::uint64_t events_owned = 0;
+  std::uint64_t events_heard = 0;
+  std::vector<std::string> groups;
+  std::uint64_t metas = 0;  ///< that live below it
+  /// Of metas since the spawn. Of processes since they were first inspected (counted_for), without
+  /// the activation that answers: who is never inspected pays nothing.
+  std::uint64_t messages_in = 0;   ///< handled, the runtime's own too
+  std::uint64_t messages_out = 0;  ///< sent; of a meta from either flow
+  std::uint64_t activations = 0;   ///< processes, as the next two
+  std::chrono::nanoseconds running{};
+  std::chrono::nanoseconds counted_for{};
+  std::uint64_t bytes_in = 0;  ///< metas of sockets and files
   std::uint64_t bytes_out = 0;
   std::chrono::nanoseconds up_time{};  ///< metas
   std::vector<inspect_item> items;     ///< of on_inspect
 
   static constexpr std::uint64_t queued_count_max = 1'000'000;
+};
+
+/// One of node::processes(): what is known without asking it.
+struct process_info {
+  address who;
+  std::string name;            ///< registered, or empty
+  std::string_view behaviour;  ///< the type
 };
 
 /// The request behind inspecting; the runtime answers it, also in the name of those that have no

@@ -237,6 +237,9 @@ class node {
     return core::exit_through(way_in(), who, std::move(reason));
   }
   [[nodiscard]] pid find(std::string_view name) const noexcept;
+  /// Who lives, processes and metas, without the node's own root process and without disturbing any
+  /// of them. Each line was true at some moment of the call.
+  [[nodiscard]] std::vector<process_info> processes() const;
   /// Who is in a process group now, in no order.
   [[nodiscard]] std::vector<pid> group_members(std::string_view name) const;
 

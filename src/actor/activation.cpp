@@ -8,6 +8,7 @@
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/process_books.hpp"
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
@@ -336,7 +337,7 @@ envelope* lone_reply(slot& self) noexcept {
 [[nodiscard]] loop_end leave_resumed(execution& by, slot& self, std::uint8_t wants) noexcept {
   if ((wants & wants_exit) != 0) return loop_end::wants_end;
   if (!is_suspended(self)) {
-    self.job.run = &run_process;
+    self.job.run = usual_run_of(self);
     return run_backlog<owner_kind::process>(by, self);
   }
   self.wants = static_cast<std::uint8_t>(wants & ~wants_suspension);

@@ -56,7 +56,8 @@ void use_state(slot& self, const behaviour* what) noexcept {
   const handler_states* const states = states_or_null(self);
   if (states == nullptr) return;  // It has become nothing so far.
   const auto* const next = what == nullptr ? nullptr : find(*states, *what);
-  self.what = next == nullptr ? states->own_what : next->what;
+  // Relaxed: others look at it for a list.
+  base::store_relaxed<const behaviour*>(self.what, next == nullptr ? states->own_what : next->what);
   self.object = next == nullptr ? states->own_object : next->object;
 }
 
@@ -76,7 +77,7 @@ void pass_to_actor(slot& self, envelope& carried) {
 void drop_states(slot& self) noexcept {
   handler_states* const states = states_or_null(self);
   if (states == nullptr) return;
-  self.what = states->own_what;
+  base::store_relaxed<const behaviour*>(self.what, states->own_what);  // Relaxed: as above.
   self.object = states->own_object;
   self.extension->states.reset();
 }

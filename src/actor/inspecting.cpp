@@ -5,6 +5,7 @@
 
 #include <sluice/stash.hpp>
 
+#include "actor/attachments.hpp"
 #include "actor/caller.hpp"
 #include "actor/handler_states.hpp"
 #include "actor/requests.hpp"
@@ -92,6 +93,47 @@ void look_at_meta(const slot& self, inspection& into) noexcept {
   into.up_time = std::chrono::nanoseconds{base::now_ns() - meta.spawned_ns};
 }
 
+std::uint64_t count_metas(const execution& by, const slot& self) noexcept {
+  std::uint64_t living = 0;
+  // [LF6] acquire: sees the children pushed; pairs LF3 (link_child).
+  std::uint32_t at = unpack(self.children.load(base::acquire)).first;
+  while (at != slot::no_slot) {
+    const meta_state& child = *by.node.slots.find(at)->meta;
+    // Relaxed: a count.
+    if (child.link.load(base::relaxed) != child_link::dead) ++living;
+    at = child.next_sibling;
+  }
+  return living;
+}
+
+void look_at_relations(const slot& self, inspection& into) noexcept {
+  const slot_extension* const more = extension_of(self);
+  if (more == nullptr || more->related == nullptr) return;
+  into.links = more->related->links.count();
+  into.monitors = more->related->monitors.count();
+  into.watchers = more->related->watchers.count();
+  const party& parent = more->related->spawned_by;
+  if (parent.generation != 0) into.parent = pid{into.who.node, parent.slot, parent.generation};
+}
+
+void look_at_process(slot& self, inspection& into) {
+  const process_books& books = begin_books(self);
+  // Relaxed, all: counts.
+  into.messages_in = books.messages_in.load(base::relaxed);
+  into.messages_out = books.messages_out.load(base::relaxed);
+  into.activations = books.activations.load(base::relaxed);
+  into.running =
+      std::chrono::nanoseconds{books.busy_ticks.load(base::relaxed) * 1000 / base::ticks_per_us()};
+  into.counted_for = std::chrono::nanoseconds{base::now_ns() - books.since_ns};
+  into.stashed = count_stashed(self);
+  into.aliases = self.extension->aliases.size();
+  if (const attachments* const own = find_attachments(self)) {
+    into.events_owned = own->owned_events.size();
+    into.events_heard = own->heard_events.size();
+    into.groups = own->groups;
+  }
+}
+
 }  // namespace
 
 inspection inspect_tenant(execution& by, slot& self) {
@@ -109,7 +151,9 @@ inspection inspect_tenant(execution& by, slot& self) {
   // Relaxed: set by the spawner.
   into.mailbox_max = self.bounded_max.load(base::relaxed) & ~bound_flags;
   into.requests = count_requests(self);
-  if (!is_meta(self)) into.stashed = count_stashed(self);
+  if (!is_meta(self)) look_at_process(self, into);
+  look_at_relations(self, into);
+  into.metas = count_metas(by, self);
   look_at_mail(by, self, into);
   if (self.what->inspect != nullptr) {
     inspect_items items;

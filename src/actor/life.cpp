@@ -120,7 +120,7 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
   slot& self = *place;
   self.kind.store(kind, base::relaxed);  // Relaxed: published with the mailbox.
   self.state = life::starting;
-  self.what = order.what;
+  base::store_relaxed(self.what, order.what);  // Relaxed: others look at it for a list.
   self.object = nullptr;
   set_bound(by, self, order);
   self.wants = 0;
@@ -330,7 +330,7 @@ void release_slot(execution& by, slot& self) noexcept {
   if (!is_meta(self)) delete self.extension;
   self.kind.store(slot_kind::free, base::relaxed);  // Relaxed: as in make_tenant.
   self.meta = nullptr;
-  self.what = nullptr;
+  base::store_relaxed<const behaviour*>(self.what, nullptr);  // Relaxed: as in make_tenant.
   // S3: a slot about to wrap is never used again. 0 would name nobody, so it counts as the wrap.
   if (self.generation.load(base::relaxed) != 0) by.node.slots.give(by.free_slots, &self);
 }

@@ -10,6 +10,7 @@
 #include "actor/handler_states.hpp"
 #include "actor/log_settings.hpp"
 #include "actor/message_stash.hpp"
+#include "actor/process_books.hpp"
 #include "actor/relations.hpp"
 #include "actor/requests.hpp"
 #include "actor/suspension.hpp"
@@ -32,8 +33,9 @@ struct process_extension : slot_extension {
   std::unique_ptr<handler_states> states;  ///< null until it has become one
   std::unique_ptr<message_stash> stash;    ///< null until something is put aside
   suspension waiting;
-  std::shared_ptr<kept_mail> heir;     ///< takes what is unread at the end; null = nobody
-  std::vector<std::uint32_t> aliases;  ///< their slots
+  std::shared_ptr<kept_mail> heir;       ///< takes what is unread at the end; null = nobody
+  std::vector<std::uint32_t> aliases;    ///< their slots
+  std::shared_ptr<process_books> books;  ///< null until somebody inspects it
 };
 
 }  // namespace sluice::inline v0::core

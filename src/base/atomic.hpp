@@ -43,6 +43,16 @@ inline void spin_pause() noexcept {
 #endif
 }
 
+/// A word that its owner reads and writes as it likes, but for these two: others may look at it.
+template <class T>
+void store_relaxed(T& place, T value) noexcept {
+  std::atomic_ref<T>{place}.store(value, relaxed);
+}
+template <class T>
+[[nodiscard]] T load_relaxed(const T& place) noexcept {
+  return std::atomic_ref<T>{const_cast<T&>(place)}.load(relaxed);
+}
+
 /// Adds to a counter that has one writer: a relaxed load and store, no read-modify-write. Readers
 /// on other threads see some recent value; relaxed is enough because nothing is published by it.
 template <class T>

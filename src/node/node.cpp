@@ -241,6 +241,31 @@ result<alias> node::spawn_meta_erased(const core::meta_order& order) noexcept {
 core::gate* node::way_in() const noexcept { return &state_->way_in; }
 
 pid node::find(std::string_view name) const noexcept { return state_->core->names.find(name); }
+std::vector<process_info> node::processes() const {
+  const core::node_core& core = *state_->core;
+  const core::slot* const root = core.root.load(base::relaxed);  // Relaxed: only compared.
+  std::vector<process_info> all;
+  core.slots.for_each([&](const core::slot& each) {
+    // [EX1] acquire: what the tenant was made with; looked at again below; pairs LF1 (end).
+    const std::uint32_t generation = each.generation.load(base::acquire);
+    const core::slot_kind kind = core::kind_of(each);
+    const core::behaviour* const what = base::load_relaxed(each.what);
+    const bool is_process = kind == core::slot_kind::process;
+    const bool is_living_meta =
+        kind == core::slot_kind::io_meta || kind == core::slot_kind::blocking_meta;
+    if ((!is_process && !is_living_meta) || what == nullptr || &each == root) return;
+    const pid who{core.id, each.index, generation};
+    process_info seen{who, {}, what->name};
+    if (is_process) {
+      seen.name = core.names.name_of(who);
+    } else {
+      seen.who = alias{who.node, who.slot, who.generation};
+    }
+    // Relaxed: a tenant that ended meanwhile is left out.
+    if (each.generation.load(base::relaxed) == generation) all.push_back(std::move(seen));
+  });
+  return all;
+}
 std::vector<pid> node::group_members(std::string_view name) const {
   return state_->core->groups.members(name);
 }

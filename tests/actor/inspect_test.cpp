@@ -266,3 +266,76 @@ TEST_CASE("meta rule 7: an inspect that races with the end gets an answer or an 
   }
   INFO(answered << " of " << rounds);
 }
+
+namespace {
+
+struct rate {};
+struct gather {};
+
+struct member : sluice::actor<member, ping, gather, wait_here> {
+  void on_start() {
+    static_cast<void>(join_group("crew"));
+    rates = register_event<rate>("rates").value();
+    static_cast<void>(subscribe(rates));
+  }
+  void on(ping) { send(self(), gather{}); }
+  void on(gather) {}
+  void on(wait_here) { static_cast<void>(spawn_meta<ring_like>({.is_pinned = false})); }
+  void on(sluice::published<rate>) {}
+  struct ring_like : sluice::meta<ring_like> {
+    void start(std::stop_token stop) { static_cast<void>(wait_for_stop(stop)); }
+  };
+  sluice::event<rate> rates;
+};
+
+}  // namespace
+
+TEST_CASE("inspect: a process tells what it is part of and, from the first look on, what it does") {
+  test_node node;
+  auto one = node->spawn<member>().value();
+  const inspection first = node->inspect(one).value();
+  REQUIRE(first.groups == std::vector<std::string>{"crew"});
+  REQUIRE(first.events_owned == 1);
+  REQUIRE(first.events_heard == 1);
+  REQUIRE(first.messages_in == 0);
+  one.send(wait_here{});
+  for (int i = 0; i < 10; ++i) one.send(ping{});
+  node.settle();
+  eventually([&] {  // The books are written after an activation.
+    const auto seen = node->inspect(one);
+    return seen && seen->messages_in >= 21 && seen->messages_out >= 10 && seen->metas == 1 &&
+           seen->activations >= 1 && seen->running > 0ns && seen->counted_for > seen->running;
+  });
+}
+
+TEST_CASE("inspect: the node lists who lives, with name and type, while others come and go") {
+  test_counter entered;
+  test_counter gate;
+  test_node node;
+  static_cast<void>(node->spawn<observer>({.name = "peer"}, entered, gate).value());
+  static_cast<void>(
+      node->spawn_meta<device>({.is_pinned = false}, sluice::address{}, entered, gate).value());
+  sluice::base::atomic<bool> is_over{false};
+  std::thread churn{[&] {
+    while (!is_over.load(sluice::base::relaxed)) {  // Relaxed: a flag alone.
+      auto short_lived = node->spawn<silent>({.name = "short"});
+      if (short_lived) short_lived->exit();
+    }
+  }};
+  for (int i = 0; i < 200; ++i) {
+    std::size_t peers = 0;
+    std::size_t devices = 0;
+    for (const auto& each : node->processes()) {
+      const bool is_observer = each.behaviour.find("observer") != each.behaviour.npos;
+      const bool is_device = each.behaviour.find("device") != each.behaviour.npos;
+      if (is_observer && each.name == "peer" && !each.who.is_meta) ++peers;
+      if (is_device && each.who.is_meta) ++devices;
+      if (!is_observer && !is_device && each.behaviour.find("silent") == each.behaviour.npos)
+        ++peers;
+    }
+    CHECK(peers == 1);
+    CHECK(devices == 1);
+  }
+  is_over.store(true, sluice::base::relaxed);  // Relaxed: as above.
+  churn.join();
+}

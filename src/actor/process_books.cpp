@@ -1,0 +1,43 @@
+#include "actor/process_books.hpp"
+
+#include "actor/activation.hpp"
+#include "actor/slot_extension.hpp"
+#include "sched/worker.hpp"
+
+namespace sluice::inline v0::core {
+
+namespace {
+
+void run_counted(sched::work* job, sched::worker& on) {
+  const execution& by = *static_cast<const execution*>(on.context);
+  // The process may be gone when it has run.
+  const std::shared_ptr<process_books> books = slot_of(job).extension->books;
+  // Relaxed, all: counts.
+  const std::uint64_t handled = by.counters.handled.load(base::relaxed);
+  const std::uint64_t sent = by.counters.sent.load(base::relaxed);
+  const std::uint64_t begin = base::ticks();
+  run_process(job, on);
+  books->busy_ticks.fetch_add(base::ticks() - begin, base::relaxed);
+  books->messages_in.fetch_add(by.counters.handled.load(base::relaxed) - handled, base::relaxed);
+  books->messages_out.fetch_add(by.counters.sent.load(base::relaxed) - sent, base::relaxed);
+  books->activations.fetch_add(1, base::relaxed);
+}
+
+}  // namespace
+
+const process_books& begin_books(slot& self) {
+  if (self.extension == nullptr) self.extension = new process_extension;
+  auto& books = self.extension->books;
+  if (books == nullptr) {
+    books = std::make_shared<process_books>();
+    if (self.job.run == &run_process) self.job.run = &run_counted;
+  }
+  return *books;
+}
+
+sched::work::run_function usual_run_of(const slot& self) noexcept {
+  return self.extension != nullptr && self.extension->books != nullptr ? &run_counted
+                                                                       : &run_process;
+}
+
+}  // namespace sluice::inline v0::core
