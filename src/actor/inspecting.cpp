@@ -7,6 +7,7 @@
 
 #include "actor/attachments.hpp"
 #include "actor/caller.hpp"
+#include "actor/life.hpp"
 #include "actor/handler_states.hpp"
 #include "actor/requests.hpp"
 #include "base/clock.hpp"
@@ -93,19 +94,6 @@ void look_at_meta(const slot& self, inspection& into) noexcept {
   into.up_time = std::chrono::nanoseconds{base::now_ns() - meta.spawned_ns};
 }
 
-std::uint64_t count_metas(const execution& by, const slot& self) noexcept {
-  std::uint64_t living = 0;
-  // [LF6] acquire: sees the children pushed; pairs LF3 (link_child).
-  std::uint32_t at = unpack(self.children.load(base::acquire)).first;
-  while (at != slot::no_slot) {
-    const meta_state& child = *by.node.slots.find(at)->meta;
-    // Relaxed: a count.
-    if (child.link.load(base::relaxed) != child_link::dead) ++living;
-    at = child.next_sibling;
-  }
-  return living;
-}
-
 void look_at_relations(const slot& self, inspection& into) noexcept {
   const slot_extension* const more = extension_of(self);
   if (more == nullptr || more->related == nullptr) return;
@@ -153,7 +141,7 @@ inspection inspect_tenant(execution& by, slot& self) {
   into.requests = count_requests(self);
   if (!is_meta(self)) look_at_process(self, into);
   look_at_relations(self, into);
-  into.metas = count_metas(by, self);
+  into.metas = count_children(by, self);
   look_at_mail(by, self, into);
   if (self.what->inspect != nullptr) {
     inspect_items items;

@@ -274,7 +274,8 @@ void close_tenant(execution& by, slot& self) noexcept {
   if (!is_meta(self)) put_back_stash(self);
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
   forget_fallback(by, self);
-  // [LF1] release: from here a sender finds the old generation gone; pairs EX1 (deliver).
+  // [LF1] release: from here a sender finds the old generation gone; pairs EX1
+  // (deliver), ND4 (processes).
   self.generation.store(generation + 1, base::release);
   // [LF2] acq_rel: L3, ends the list for good and sees the children pushed; pairs LF3 (link_child).
   const child_list_head swept =
@@ -385,6 +386,18 @@ void prune_dead_children(execution& by, slot& parent) noexcept {
   }
   // Relaxed: a countdown; early or late by the ends under way.
   parent.prune_countdown.store(std::max(prune_threshold_min, living), base::relaxed);
+}
+
+std::uint64_t count_children(const execution& by, const slot& parent) noexcept {
+  std::uint64_t living = 0;
+  std::uint32_t at = unpack(parent.children.load(base::acquire)).first;  // [LF6]
+  while (at != slot::no_slot) {
+    const meta_state& child = *by.node.slots.find(at)->meta;
+    // Relaxed: a count.
+    if (child.link.load(base::relaxed) != child_link::dead) ++living;
+    at = child.next_sibling;
+  }
+  return living;
 }
 
 void child_ended(execution& by, meta_state& child) noexcept {

@@ -61,6 +61,8 @@ void run_terminate_hook(execution& by, slot& self, const exit_reason& reason) no
                               meta_state& child) noexcept;
 /// Owner of the parent: unlinks dead children and counts the living (L4).
 void prune_dead_children(execution& by, slot& parent) noexcept;
+/// Owner of the parent: those that live.
+[[nodiscard]] std::uint64_t count_children(const execution& by, const slot& parent) noexcept;
 /// The child's end: who frees its slot is decided by its link.
 void child_ended(execution& by, meta_state& child) noexcept;
 

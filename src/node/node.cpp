@@ -246,7 +246,7 @@ std::vector<process_info> node::processes() const {
   const core::slot* const root = core.root.load(base::relaxed);  // Relaxed: only compared.
   std::vector<process_info> all;
   core.slots.for_each([&](const core::slot& each) {
-    // [EX1] acquire: what the tenant was made with; looked at again below; pairs LF1 (end).
+    // [ND4] acquire: what the tenant was made with; looked at again below; pairs LF1 (end).
     const std::uint32_t generation = each.generation.load(base::acquire);
     const core::slot_kind kind = core::kind_of(each);
     const core::behaviour* const what = base::load_relaxed(each.what);
