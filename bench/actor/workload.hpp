@@ -49,6 +49,7 @@ extern const workload mbox;
 extern const workload nn;
 extern const workload pingpong;
 extern const workload quiet;
+extern const workload restart;
 extern const workload ring;
 extern const workload spawn_monitor;
 extern const workload suspended;

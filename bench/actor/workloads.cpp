@@ -7,6 +7,9 @@ namespace {
 constexpr const workload* listed[] = {
     &pingpong,  &ring, &count, &fjthrput, &fjcreate, &big,       &mbox,   &nn,
     &chameneos, &idle, &flood, &quiet,    &call,     &suspended, &events, &spawn_monitor};
+constexpr const workload* listed[] = {&pingpong, &ring,  &count, &fjthrput,  &fjcreate,
+                                      &big,      &mbox,  &nn,    &chameneos, &idle,
+                                      &flood,    &quiet, &call,  &suspended, &events, &restart};
 
 }  // namespace
 

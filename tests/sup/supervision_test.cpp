@@ -177,6 +177,20 @@ TEST_CASE("supervision: a timer of a child that ended in time changes nothing") 
   CHECK(on.machine.state_of(b) == child_state::up);
 }
 
+TEST_CASE("supervision: the timer of a former stop does not cut the next one short") {
+  rehearsal on = three({});
+  const auto b = on.machine.find("b");
+  CHECK(on.command([b](supervision& machine) { return machine.restart(b); }));
+  on.end("b");
+  on.now_ns += 1'000'000;
+  CHECK(on.command([b](supervision& machine) { return machine.stop(b); }));
+  CHECK(on.log() == "ask b, start b, ask b");
+  on.fire();
+  CHECK(on.log().empty());
+  on.fire();
+  CHECK(on.log() == "kill b");
+}
+
 TEST_CASE("supervision: a restart waits its backoff, and a start by hand cuts it short") {
   rehearsal on{{}};
   on.add({.id = "a", .backoff = {.first = 10ms, .jitter = 0}});
