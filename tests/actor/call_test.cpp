@@ -103,16 +103,21 @@ TEST_CASE("call: a handler that waits goes on with the answer, by handle, pid an
   outcomes seen;
   test_node node;
   const auto other = node->spawn<callee>({.name = "other"}).value();
-  const auto first = node->spawn<client>({}, seen, [](client& self) -> task<void> {
-    const sluice::handle<callee> typed{nullptr, self.other.as_pid()};
-    for (int i = 0; i < 3; ++i) {
-      const result<int> twice = co_await self.call(typed, doubled{i}, 10s);
-      self.into->values.push_back(twice.value());
-    }
-    self.into->values.push_back((co_await self.call("other", doubled{50})).value());
-    const named question{std::string(100, 'x')};
-    self.into->text = (co_await self.call(self.other, question, 10s)).value();
-  }, other.id()).value();
+  const auto first =
+      node->spawn<client>(
+              {}, seen,
+              [](client& self) -> task<void> {
+                const sluice::handle<callee> typed{nullptr, self.other.as_pid()};
+                for (int i = 0; i < 3; ++i) {
+                  const result<int> twice = co_await self.call(typed, doubled{i}, 10s);
+                  self.into->values.push_back(twice.value());
+                }
+                self.into->values.push_back((co_await self.call("other", doubled{50})).value());
+                const named question{std::string(100, 'x')};
+                self.into->text = (co_await self.call(self.other, question, 10s)).value();
+              },
+              other.id())
+          .value();
   first.send(begin{});
   first.send(note{7});
   seen.done.wait_for(2);
@@ -137,14 +142,16 @@ struct relay : sluice::actor<relay, doubled> {
 
 }  // namespace
 
-TEST_CASE("call: a request is answered by what its coroutine returns; its message stays until then") {
+TEST_CASE(
+    "call: a request is answered by what its coroutine returns; its message stays until then") {
   test_node node;
   const auto last = node->spawn<callee>().value();
   const auto first = node->spawn<relay>({}, last).value();
   CHECK(node->call(first, doubled{3}, {.timeout = 10s}).value() == 3008);
   last.exit();
   eventually([&] { return node->messages().alive == 1; });
-  CHECK(node->call(first, doubled{3}, {.timeout = 10s}).error().code == error_code::unknown_address);
+  CHECK(node->call(first, doubled{3}, {.timeout = 10s}).error().code ==
+        error_code::unknown_address);
 }
 
 TEST_CASE("call: who is not there, oneself, and an error of the callee are errors at once") {
@@ -176,12 +183,10 @@ TEST_CASE("call: who is not there, oneself, and an error of the callee are error
   const std::vector<sluice::pid> to{dead.id(), foreign.id(), alive.id(), sluice::pid{}};
   node->spawn<probe>({}, seen, to).value().send(begin{});
   seen.done.wait_for(1);
-  CHECK(seen.errors == std::vector<error_code>{error_code::unknown_address,
-                                               error_code::unknown_address,
-                                               error_code::permission_denied,
-                                               error_code::unknown_address,
-                                               error_code::bad_argument,
-                                               error_code::unknown_address});
+  CHECK(seen.errors ==
+        std::vector<error_code>{error_code::unknown_address, error_code::unknown_address,
+                                error_code::permission_denied, error_code::unknown_address,
+                                error_code::bad_argument, error_code::unknown_address});
 }
 
 TEST_CASE("call: a time-out is never early, and the answer that comes too late is counted") {
@@ -189,16 +194,21 @@ TEST_CASE("call: a time-out is never early, and the answer that comes too late i
   test_counter asked;
   test_node node;
   const auto other = node->spawn<callee>({}, &asked).value();
-  node->spawn<client>({}, seen, [](client& self) -> task<void> {
-    const std::int64_t begun_ns = sluice::base::now_ns();
-    const result<int> answer = co_await self.call(self.other, kept{}, 20ms);
-    self.into->time_ns = sluice::base::now_ns() - begun_ns;
-    self.into->errors.push_back(answer.error().code);
-    // A late answer does not settle the next call.
-    self.send(self.other, release_all{});
-    const result<int> next = co_await self.call(self.other, doubled{4}, 10s);
-    self.into->values.push_back(next.value());
-  }, other.id()).value().send(begin{});
+  node->spawn<client>(
+          {}, seen,
+          [](client& self) -> task<void> {
+            const std::int64_t begun_ns = sluice::base::now_ns();
+            const result<int> answer = co_await self.call(self.other, kept{}, 20ms);
+            self.into->time_ns = sluice::base::now_ns() - begun_ns;
+            self.into->errors.push_back(answer.error().code);
+            // A late answer does not settle the next call.
+            self.send(self.other, release_all{});
+            const result<int> next = co_await self.call(self.other, doubled{4}, 10s);
+            self.into->values.push_back(next.value());
+          },
+          other.id())
+      .value()
+      .send(begin{});
   seen.done.wait_for(1);
   CHECK(seen.errors == std::vector<error_code>{error_code::timed_out});
   CHECK(seen.values == std::vector<int>{8});
@@ -209,12 +219,18 @@ TEST_CASE("call: the callee sees when its caller gives up") {
   outcomes seen;
   test_node node;
   const auto other = node->spawn<callee>().value();
-  node->spawn<client>({}, seen, [](client& self) -> task<void> {
-    const std::int64_t begun_ns = sluice::base::now_ns();
-    const result<std::int64_t> due = co_await self.call(self.other, when_due{}, 30s);
-    self.into->time_ns = due.value() - begun_ns;
-    self.into->values.push_back(self.deadline() == std::chrono::steady_clock::time_point::max());
-  }, other.id()).value().send(begin{});
+  node->spawn<client>(
+          {}, seen,
+          [](client& self) -> task<void> {
+            const std::int64_t begun_ns = sluice::base::now_ns();
+            const result<std::int64_t> due = co_await self.call(self.other, when_due{}, 30s);
+            self.into->time_ns = due.value() - begun_ns;
+            self.into->values.push_back(self.deadline() ==
+                                        std::chrono::steady_clock::time_point::max());
+          },
+          other.id())
+      .value()
+      .send(begin{});
   seen.done.wait_for(1);
   CHECK(seen.time_ns >= 30'000'000'000);
   CHECK(seen.time_ns < 40'000'000'000);
@@ -292,10 +308,15 @@ TEST_CASE("call: a process that ends while it waits lets go of its frame and ans
   test_node node;
   const auto last = node->spawn<callee>({}, &asked).value();
   const auto middle = node->spawn<holder>({}, gone, last).value();
-  node->spawn<client>({}, seen, [](client& self) -> task<void> {
-    const result<int> answer = co_await self.call(self.other, doubled{1}, 60s);
-    self.into->errors.push_back(answer.error().code);
-  }, middle.id()).value().send(begin{});
+  node->spawn<client>(
+          {}, seen,
+          [](client& self) -> task<void> {
+            const result<int> answer = co_await self.call(self.other, doubled{1}, 60s);
+            self.into->errors.push_back(answer.error().code);
+          },
+          middle.id())
+      .value()
+      .send(begin{});
   asked.wait_for(1);
   CHECK(gone.value() == 0);
   middle.exit(reason);
@@ -313,9 +334,14 @@ TEST_CASE("call: a node stops while its processes wait") {
     const auto last = node->spawn<callee>({}, &asked).value();
     const auto middle = node->spawn<holder>({}, gone, last).value();
     outcomes seen;
-    node->spawn<client>({}, seen, [](client& self) -> task<void> {
-      static_cast<void>(co_await self.call(self.other, doubled{1}, 60s));
-    }, middle.id()).value().send(begin{});
+    node->spawn<client>(
+            {}, seen,
+            [](client& self) -> task<void> {
+              static_cast<void>(co_await self.call(self.other, doubled{1}, 60s));
+            },
+            middle.id())
+        .value()
+        .send(begin{});
     asked.wait_for(1);
     node.finish();
   }

@@ -234,3 +234,50 @@ TEST_CASE("world: several on one thread do not disturb each other") {
   REQUIRE(first.elapsed() >= 1s);
   REQUIRE(first.elapsed() < 2s);
 }
+
+namespace {
+
+struct heard_by {
+  std::string text;
+  int disconnects = 0;
+};
+
+struct echo : sluice::actor<echo> {
+  void on(sluice::tcp::connected) {}
+  void on(sluice::tcp::data some) { send(some.id, std::move(some)); }
+};
+
+struct caller : sluice::actor<caller> {
+  explicit caller(heard_by& heard_) : heard(heard_) {}
+  void on(sluice::tcp::connected now) {
+    send(now.id, sluice::tcp::data{now.id, sluice::bytes::copy_of("hello, world")});
+  }
+  void on(sluice::tcp::data some) {
+    heard.text.append(reinterpret_cast<const char*>(some.bytes.data()), some.bytes.size());
+    if (heard.text.size() == 12) send(some.id, sluice::tcp::close{});
+  }
+  void on(sluice::tcp::disconnected) { ++heard.disconnects; }
+  heard_by& heard;
+};
+
+}  // namespace
+
+TEST_CASE("world: sockets on the simulated driver, with whatever completions a seed makes") {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    CAPTURE(seed);
+    heard_by heard;
+    world in{{.seed = seed}};
+    std::uint16_t port = 0;
+    sluice::tcp::server_options options;
+    options.workers = {in->spawn<echo>().value()};
+    options.port_bound = &port;
+    REQUIRE(in->spawn_meta<sluice::tcp::server>(options));
+    sluice::tcp::client_options there;
+    there.port = port;
+    there.worker = in->spawn<caller>({}, heard).value();
+    REQUIRE(in->spawn_meta<sluice::tcp::client>(there));
+    for (int i = 0; i < 1000 && heard.disconnects == 0; ++i) REQUIRE(in.advance(1ms));
+    REQUIRE(heard.text == "hello, world");
+    REQUIRE(heard.disconnects == 1);
+  }
+}
