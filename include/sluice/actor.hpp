@@ -44,6 +44,7 @@
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
 #include <sluice/request.hpp>
+#include <sluice/send_waiting.hpp>
 #include <sluice/stash.hpp>
 #include <sluice/timer.hpp>
 #include <sluice/waiting.hpp>
@@ -259,8 +260,9 @@ class asking : public Base {
 
 /// The erased base of all processes.
 class actor_base
-    : public core::logging<core::hearing_dead_letters<core::offloading<
-          core::waiting<core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>> {
+    : public core::logging<core::hearing_dead_letters<
+          core::waiting_for_room<core::offloading<core::waiting<
+              core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>>> 13f1dbe (actor: send_wait waits for room in a bounded mailbox; tests of what a handler waits for; the map tells of it)
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 

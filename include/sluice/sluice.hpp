@@ -35,6 +35,7 @@
 #include <sluice/request.hpp>
 #include <sluice/result.hpp>
 #include <sluice/router.hpp>
+#include <sluice/send_waiting.hpp>
 #include <sluice/signals.hpp>
 #include <sluice/stash.hpp>
 #include <sluice/stop_request.hpp>

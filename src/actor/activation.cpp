@@ -9,6 +9,7 @@
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "actor/process_books.hpp"
+#include "actor/room.hpp"
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
@@ -63,10 +64,12 @@ class budget {
 [[gnu::noinline]] void drop_oldest(execution& by, slot& self) noexcept {
   // Relaxed: counts; what comes meanwhile is looked at by the next take.
   const std::uint32_t bound = self.bounded_max.load(base::relaxed) & ~bound_flags;
-  while (self.bounded_count.load(base::relaxed) > bound) {
+  while ((self.bounded_count.load(base::relaxed) & ~room_mark) > bound) {
     envelope* const oldest = self.mail.pop_oldest_of_users();
     if (oldest == nullptr) return;
-    self.bounded_count.fetch_sub(oldest->lane >> 7, base::relaxed);
+    const std::uint32_t credit = oldest->lane >> 7;
+    const std::uint32_t before = self.bounded_count.fetch_sub(credit, base::relaxed);
+    if ((before & room_mark) != 0) tell_waiting(by, self, credit);  // RO1
     by.bury(oldest, dead_letter::overflowed);
   }
 }
@@ -215,8 +218,11 @@ std::uint8_t resume(execution& by, slot& self) noexcept {
 }
 
 // Relaxed: a count; credits go back once a batch (PROTOCOLS 21).
-void return_credits(slot& self, std::uint32_t& credits) noexcept {
-  if (credits != 0) self.bounded_count.fetch_sub(std::exchange(credits, 0), base::relaxed);
+void return_credits(execution& by, slot& self, std::uint32_t& credits) noexcept {
+  if (credits == 0) return;
+  const std::uint32_t before = self.bounded_count.fetch_sub(credits, base::relaxed);
+  if ((before & room_mark) != 0) [[unlikely]] tell_waiting(by, self, credits);  // RO1
+  credits = 0;
 }
 
 // Gives the right to run back: true, and the slot is another's (A1), or false: there is new mail.
@@ -244,7 +250,7 @@ template <owner_kind Kind>
   while (true) {
     envelope* const next = self.mail.pop();
     if (next == nullptr) {
-      return_credits(self, credits);
+      return_credits(by, self, credits);
       if (try_leave(by, self)) return loop_end::parked;
       if (is_over) return loop_end::yielded;
       take_ownership(by, self);
@@ -255,7 +261,7 @@ template <owner_kind Kind>
     const std::uint8_t wants = attend(by, self, next);
     count_in<Kind>(self);
     if (wants != 0) [[unlikely]] {
-      return_credits(self, credits);
+      return_credits(by, self, credits);
       if ((wants & wants_suspension) == 0) by.free_block(next);
       return (wants & wants_exit) != 0 ? loop_end::wants_end : leave_suspended(by, self);
     }
@@ -265,12 +271,12 @@ template <owner_kind Kind>
       is_over = verdict == budget::verdict::used_up;
       // Urgent mail does not wait for what was taken before it.
       if (verdict == budget::verdict::look_for_mail) {
-        return_credits(self, credits);
+        return_credits(by, self, credits);
         absorb_new_mail(by, self);
       }
     }
     if (is_over && !self.mail.is_empty()) {
-      return_credits(self, credits);
+      return_credits(by, self, credits);
       release_ownership(by, self);
       return loop_end::yielded;
     }
@@ -281,7 +287,10 @@ template <owner_kind Kind>
 // itself does not.
 bool is_for_user(const slot& self, const message_type& type) noexcept {
   if (type.bound_to == self.what) return true;
-  return find_handler(*self.what, *type.identity) != nullptr;
+  const message_type* const own = type.identity;
+  if (find_handler(*self.what, *own) != nullptr) return true;
+  return own->when_unhandled == nullptr && own != &message_type_of<request_of<inspect>> &&
+         own != &message_type_of<prune_children>;
 }
 
 // Control mail for a process whose handler waits. True: it wants to end.
@@ -413,7 +422,7 @@ template <owner_kind Kind>
   std::uint32_t credits = lone->lane >> 7;
   const std::uint8_t wants = attend(by, self, lone);
   count_in<Kind>(self);
-  return_credits(self, credits);
+  return_credits(by, self, credits);
   if (wants != 0) [[unlikely]] {
     return leave_wanting(by, self, lone, wants);
   }

@@ -44,16 +44,36 @@ envelope* execution::make_urgent_envelope(std::uint8_t block, std::size_t bytes)
   return made;
 }
 
+std::uint32_t execution::credits_max(const slot& to) noexcept {
+  const std::uint32_t word = to.bounded_max.load(base::relaxed);  // Relaxed: set by the spawner.
+  const std::uint32_t bound = word & ~bound_flags;
+  return (word & bound_drops_oldest) != 0 ? 2 * bound : bound;
+}
+
 bool execution::take_credit(slot& to, envelope* last) noexcept {
   // Relaxed: a count, early or late by the number of concurrent senders (PROTOCOLS 21).
-  const std::uint32_t word = to.bounded_max.load(base::relaxed);
-  const std::uint32_t bound = word & ~bound_flags;
-  const std::uint32_t limit = (word & bound_drops_oldest) != 0 ? 2 * bound : bound;
-  if (to.bounded_count.fetch_add(1, base::relaxed) >= limit) {
+  const std::uint32_t taken = to.bounded_count.fetch_add(1, base::relaxed) & ~room_mark;
+  if (taken >= credits_max(to)) {
     to.bounded_count.fetch_sub(1, base::relaxed);
     return false;
   }
   last->lane |= lane_has_credit;  // Bounded receivers get no chains: this is one message.
+  return true;
+}
+
+bool execution::deliver_if_room(slot& to, envelope* carried, std::uint32_t to_generation,
+                                send_outcome& sent) noexcept {
+  flush_chain();  // What was sent to it before comes before.
+  carried->next = carried;
+  carried->to_generation = to_generation;
+  carried->lane = static_cast<std::uint8_t>(priority::main);
+  if (is_bounded(to) && !take_credit(to, carried)) return false;
+  count(counters.sent);  // X1
+  switch (to.box.push(carried, false)) {
+    case push_outcome::schedule: schedule(to); [[fallthrough]];
+    case push_outcome::queued: sent = send_outcome::accepted; break;
+    case push_outcome::closed: sent = push_refused(to, carried); break;
+  }
   return true;
 }
 

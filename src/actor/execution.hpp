@@ -119,6 +119,12 @@ class execution {
   /// Sends a batch in the name of `signer` (null: of whose flow it is); see batch.hpp.
   batch_outcome deliver_batch(const batch_source& source, slot* signer, address to,
                               priority lane) noexcept;
+  /// The same in the lane of users, if the receiver has room; false: `carried` is still the
+  /// caller's.
+  [[nodiscard]] bool deliver_if_room(slot& to, envelope* carried, std::uint32_t to_generation,
+                                     send_outcome& sent) noexcept;
+  /// Credits of a bounded receiver.
+  [[nodiscard]] static std::uint32_t credits_max(const slot& to) noexcept;
   /// Publishes the chain under construction, if any.
   void flush_chain() noexcept {
     if (chain_last_ != nullptr) publish_chain();

@@ -20,6 +20,7 @@
 #include "actor/process_alias.hpp"
 #include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
+#include "actor/room.hpp"
 #include "actor/send_tap.hpp"
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
@@ -277,6 +278,7 @@ void close_tenant(execution& by, slot& self) noexcept {
   // [LF1] release: from here a sender finds the old generation gone; pairs EX1
   // (deliver), ND4 (processes).
   self.generation.store(generation + 1, base::release);
+  if (is_bounded(self)) tell_all_waiting(by, self);  // RO3
   // [LF2] acq_rel: L3, ends the list for good and sees the children pushed; pairs LF3 (link_child).
   const child_list_head swept =
       unpack(self.children.exchange(pack({0, slot::no_slot}), base::acq_rel));

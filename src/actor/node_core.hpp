@@ -21,6 +21,7 @@
 #include "actor/log_outputs.hpp"
 #include "actor/name_registry.hpp"
 #include "actor/offload_pool.hpp"
+#include "actor/room.hpp"
 #include "actor/slot_table.hpp"
 #include "actor/stop_order.hpp"
 #include "base/atomic.hpp"
@@ -102,7 +103,8 @@ struct node_core {
   std::uint32_t ring_worker_first = 0;  ///< workers [first, first + count) own rings
   std::uint32_t ring_worker_count = 0;
   base::atomic<std::uint32_t> next_ring{0};
-  call_graph calls;      ///< debug builds only
+  room_table rooms;  ///< who waits for room
+  call_graph calls;  ///< debug builds only
   offload_pool helpers;  ///< threads of their own for what blocks
   /// Names being looked up; outlives the node with the threads that do it.
   std::shared_ptr<base::atomic<std::uint32_t>> resolving =

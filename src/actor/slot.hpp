@@ -93,6 +93,8 @@ static_assert(sizeof(slot) == 2 * base::cache_line_bytes, "two lines a slot");
 inline constexpr std::uint32_t bound_drops_oldest = 1u << 31;
 inline constexpr std::uint32_t bound_hands_over = 1u
                                                   << 30;  ///< to its entry in node_core::fallbacks
+/// In bounded_count: somebody waits for room (room.hpp).
+inline constexpr std::uint32_t room_mark = 1u << 31;
 inline constexpr std::uint32_t bound_flags = bound_drops_oldest | bound_hands_over;
 [[nodiscard]] inline bool is_meta(const slot& self) noexcept {
   return kind_of(self) >= slot_kind::io_meta;

@@ -26,13 +26,6 @@ suspension* make_suspension(slot& self) noexcept {
   return self.extension == nullptr ? nullptr : &self.extension->waiting;
 }
 
-// What is waited for and not yet settled, or null.
-wait* open_wait(slot& self) noexcept {
-  if ((self.wants & wants_resumption) != 0) return nullptr;
-  const suspension* const there = suspension_or_null(self);
-  return there == nullptr || there->handler == nullptr ? nullptr : there->handler->waits_for;
-}
-
 void settle(slot& self, wait& what, void* payload, const error& why) noexcept {
   what.id = {};
   what.settle(what, payload, why);
@@ -146,6 +139,12 @@ void begin_task(slot&, envelope& carried, process_promise_base& root) {
   drive(root);
 }
 
+wait* open_wait(slot& self) noexcept {
+  if ((self.wants & wants_resumption) != 0) return nullptr;
+  const suspension* const there = suspension_or_null(self);
+  return there == nullptr || there->handler == nullptr ? nullptr : there->handler->waits_for;
+}
+
 bool is_suspended(const slot& self) noexcept {
   return !is_meta(self) && self.extension != nullptr && self.extension->waiting.handler != nullptr;
 }
@@ -173,9 +172,13 @@ void close_suspension(execution& by, slot& self) noexcept {
   if (process_promise_base* const handler = std::exchange(there->handler, nullptr)) {
     wait& what = *handler->waits_for;
     envelope* const carried = handler->carried;
+    // Its frames act for it, also in a node's last sweep, where nobody runs it. Relaxed: the owner.
+    execution* const stamp = self.running_on.load(base::relaxed);
+    self.running_on.store(&by, base::relaxed);
     put_back_deferred(self);
     forget_call(self, what);
     destroy_frames(handler->next);
+    self.running_on.store(stamp, base::relaxed);  // Relaxed: as above.
     if (carried->type->when_lost != nullptr) {
       carried->type->when_lost(by, carried->payload(), error_code::receiver_ended);
     }

@@ -39,6 +39,9 @@ inline constexpr unhandled_function unhandled_action<time_is_up> = &look_at_cloc
 /// Takes back a begin_wait in the same breath: the handler goes on.
 void end_wait(slot& self) noexcept;
 
+/// What is waited for and not yet settled, or null.
+[[nodiscard]] wait* open_wait(slot& self) noexcept;
+
 /// Whether a handler of `self` waits.
 [[nodiscard]] bool is_suspended(const slot& self) noexcept;
 

@@ -64,6 +64,39 @@ void check_push(state from, bool is_control, push_outcome expected) {
 
 }  // namespace
 
+TEST_CASE("mailbox: an owner does not come to wait on mail that it has not seen") {
+  for (const bool is_control : {false, true}) {
+    mailbox box;
+    box.open();
+    letter unseen;
+    REQUIRE(box.push(&unseen, is_control) == push_outcome::queued);
+    CHECK(!box.try_wait());
+    REQUIRE(box.take() == &unseen);
+    CHECK(box.try_wait());
+    letter plain;
+    CHECK(box.push(&plain, false) == push_outcome::queued);
+    letter control;
+    CHECK(box.push(&control, true) == push_outcome::schedule);
+  }
+}
+
+TEST_CASE("mailbox: a held message leaves the word as its owner comes to wait") {
+  mailbox box;
+  box.open();
+  letter held;
+  REQUIRE(box.push(&held, false) == push_outcome::queued);
+  REQUIRE(box.lone() == &held);
+  letter above;
+  REQUIRE(box.push(&above, true) == push_outcome::queued);
+  CHECK(!box.try_wait_after(&held));
+  REQUIRE(box.take_above(&held) == &above);
+  letter next;
+  REQUIRE(box.push(&next, true) == push_outcome::queued);
+  CHECK(box.try_wait_after(&next));
+  letter wakes;
+  CHECK(box.push(&wakes, true) == push_outcome::schedule);
+}
+
 TEST_CASE("mailbox: every cell of the push columns does what the table says") {
   using enum state;
   check_push(owned, false, push_outcome::queued);
