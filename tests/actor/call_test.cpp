@@ -258,6 +258,7 @@ TEST_CASE("call: user mail of any priority waits for the handler, in order and w
       node->spawn<client>({.mailbox_max = 4}, seen, &wait_for_kept, other.id()).value();
   first.send(begin{});
   asked.wait_for(1);
+  REQUIRE(node->inspect(first, 60s));  // It has given back the credit of what it handles.
   CHECK(first.send(note{101}, priority::urgent) == sluice::send_outcome::accepted);
   CHECK(first.send(note{51}, priority::system) == sluice::send_outcome::accepted);
   CHECK(first.send(note{102}, priority::urgent) == sluice::send_outcome::accepted);

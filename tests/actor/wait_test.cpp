@@ -457,6 +457,7 @@ TEST_CASE("send_wait: gives up at its time, hears of the receiver's end, and let
   const auto to = node->spawn<stuck>({.mailbox_max = 1}, begun).value();
   to.send(begin{});
   begun.wait_for(1);
+  REQUIRE(node->inspect(to, 60s));  // It waits, and has given back the credit of what it handles.
   eventually([&] { return to.send(load{}) == sluice::send_outcome::full; });
   node->spawn<sender>({}, patient, to, 60'000ms).value().send(begin{});
   const auto gone = node->spawn<sender>({}, ended, to, 60'000ms).value();
