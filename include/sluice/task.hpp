@@ -59,7 +59,8 @@ struct process_promise_base {
   static void* operator new(std::size_t bytes);
   static void operator delete(void* frame, std::size_t bytes) noexcept;
 
-  /// A frame has its promise at one place whatever it is derived from this (up to 16 bytes aligned).
+  /// A frame has its promise at one place whatever it is derived from this (up to 16 bytes
+  /// aligned).
   [[nodiscard]] std::coroutine_handle<> body() noexcept {
     return std::coroutine_handle<process_promise_base>::from_promise(*this);
   }
@@ -150,9 +151,7 @@ task<T> process_promise<T>::get_return_object() noexcept {
                 "sluice: a task's value is aligned to 16 bytes at most");
   return task<T>{*this};
 }
-inline task<void> process_promise<void>::get_return_object() noexcept {
-  return task<void>{*this};
-}
+inline task<void> process_promise<void>::get_return_object() noexcept { return task<void>{*this}; }
 
 /// What a handler comes to: that of its task, or what it returns.
 template <class Returned>

@@ -32,7 +32,7 @@ struct wait {
   /// Moves what came out of `payload`, or with none notes `why` (none: the time has come).
   void (*settle)(wait& what, void* payload, const error& why) noexcept;
   std::int64_t deadline_ns = waits_for_ever;
-  ref id{};                                   ///< 0 = nothing is awaited but the time
+  ref id{};  ///< 0 = nothing is awaited but the time
 };
 
 /// True: the process waits. False: `what` has been settled with an error.

@@ -221,7 +221,8 @@ std::uint8_t resume(execution& by, slot& self) noexcept {
 void return_credits(execution& by, slot& self, std::uint32_t& credits) noexcept {
   if (credits == 0) return;
   const std::uint32_t before = self.bounded_count.fetch_sub(credits, base::relaxed);
-  if ((before & room_mark) != 0) [[unlikely]] tell_waiting(by, self, credits);  // RO1
+  if ((before & room_mark) != 0) [[unlikely]]
+    tell_waiting(by, self, credits);  // RO1
   credits = 0;
 }
 

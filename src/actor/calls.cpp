@@ -27,10 +27,9 @@ bool closes_circle(execution& by, slot& self, address to) {
   const pid own = pid_of(self);
   const std::string path = by.node.calls.note(own, to);
   if (path.empty()) return false;
-  by.node.write_log(log_level::error, std::string{self.what->name} + ' ' +
-                                          std::to_string(own.slot) + '.' +
-                                          std::to_string(own.generation) +
-                                          " calls who waits for it: " + path);
+  by.node.write_log(log_level::error,
+                    std::string{self.what->name} + ' ' + std::to_string(own.slot) + '.' +
+                        std::to_string(own.generation) + " calls who waits for it: " + path);
   return true;
 }
 

@@ -7,8 +7,8 @@
 
 #include "actor/attachments.hpp"
 #include "actor/caller.hpp"
-#include "actor/life.hpp"
 #include "actor/handler_states.hpp"
+#include "actor/life.hpp"
 #include "actor/requests.hpp"
 #include "base/clock.hpp"
 

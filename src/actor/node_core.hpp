@@ -103,8 +103,8 @@ struct node_core {
   std::uint32_t ring_worker_first = 0;  ///< workers [first, first + count) own rings
   std::uint32_t ring_worker_count = 0;
   base::atomic<std::uint32_t> next_ring{0};
-  room_table rooms;  ///< who waits for room
-  call_graph calls;  ///< debug builds only
+  room_table rooms;      ///< who waits for room
+  call_graph calls;      ///< debug builds only
   offload_pool helpers;  ///< threads of their own for what blocks
   /// Names being looked up; outlives the node with the threads that do it.
   std::shared_ptr<base::atomic<std::uint32_t>> resolving =

@@ -30,8 +30,8 @@ class offload_pool {
   /// Before the first submit.
   void set_threads_max(std::uint32_t count) noexcept { threads_max_ = count == 0 ? 1 : count; }
 
-  /// Takes `job` over when it answers no error. Errors: stopping; limit_reached when no helper could
-  /// be started and there is none.
+  /// Takes `job` over when it answers no error. Errors: stopping; limit_reached when no helper
+  /// could be started and there is none.
   [[nodiscard]] error submit(offloaded* job) noexcept;
 
   /// No more work is taken; what nobody began is destroyed unrun. Returns how many helpers did not

@@ -14,7 +14,8 @@ namespace core {
 std::uint32_t room_table::add(slot& full, const room_waiter& who) {
   const std::lock_guard held{guard_};
   waiting_[full.index].push_back(who);
-  // [RO1] acq_rel: sees the end of a tenant that did not see the mark; pairs RO3 (tell_all_waiting).
+  // [RO1] acq_rel: sees the end of a tenant that did not see the mark; pairs RO3
+  //       (tell_all_waiting).
   return full.bounded_count.fetch_or(room_mark, base::acq_rel) & ~room_mark;
 }
 
@@ -73,8 +74,7 @@ attempt try_or_line_up(execution& by, room_wait& what) noexcept {
       return attempt::over;
     }
     if (try_send(by, what, *to) == attempt::over) return attempt::over;
-    const std::uint32_t taken =
-        by.node.rooms.add(*to, {self.index, own_generation(self), what.id});
+    const std::uint32_t taken = by.node.rooms.add(*to, {self.index, own_generation(self), what.id});
     const bool is_there = to->generation.load(base::acquire) == what.to.generation;  // [EX1]
     if (is_there && taken >= by.credits_max(*to)) return attempt::full;
     if (!by.node.rooms.remove(*to, what.id)) return attempt::full;  // It has been told.

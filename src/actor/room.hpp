@@ -4,9 +4,10 @@
 // receiver that gives credits back sees the mark and tells as many as there are credits; each tries
 // again by itself and notes itself anew when others were faster. One who is told and does not want
 // it any more (time-out, end) tells the next.
-// Who: senders and owners of bounded mailboxes, any thread. Progress: a short mutex, taken only when
-// somebody waits.
-// Rules: RO1 the mark is a bit of the mailbox's count of credits, so who gives credits back learns of
+// Who: senders and owners of bounded mailboxes, any thread. Progress: a short mutex, taken only
+// when somebody waits.
+// Rules: RO1 the mark is a bit of the mailbox's count of credits, so who gives credits back learns
+// of
 //        it by the same operation, and who sets it learns whether there is room.
 //        RO2 it is set and cleared under the lock: it says "there may be somebody here", to the
 //        slot's next tenant too, who clears it.

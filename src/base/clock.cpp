@@ -36,8 +36,9 @@ std::uint64_t measure_ticks_per_us() noexcept {
 
 }  // namespace
 
-// Between two readings the rate is at most this: the clock's time over the ticks from the end of the
-// first to the begin of the second. A thread that was interrupted within a reading knows nothing.
+// Between two readings the rate is at most this: the clock's time over the ticks from the end of
+// the first to the begin of the second. A thread that was interrupted within a reading knows
+// nothing.
 nanoseconds_t tick_clock::read() noexcept {
   constexpr nanoseconds_t trusted_ns = 1'000'000;
   constexpr nanoseconds_t rate_gap_max_ns = 10'000'000'000;
@@ -47,7 +48,8 @@ nanoseconds_t tick_clock::read() noexcept {
   const nanoseconds_t gap_ns = now - read_ns_;
   if (read_ns_ != 0 && gap_ns >= trusted_ns && gap_ns < rate_gap_max_ns &&
       begin_ticks > read_end_ticks_ && virtual_clock == nullptr) {
-    ns_per_tick_ = (static_cast<std::uint64_t>(gap_ns) << shift) / (begin_ticks - read_end_ticks_) + 1;
+    ns_per_tick_ =
+        (static_cast<std::uint64_t>(gap_ns) << shift) / (begin_ticks - read_end_ticks_) + 1;
     trusted_ticks_ = (static_cast<std::uint64_t>(trusted_ns) << shift) / ns_per_tick_;
   } else if (read_ns_ != 0 && gap_ns < trusted_ns) {
     return now;  // The older reading tells the rate sooner.

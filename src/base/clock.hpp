@@ -48,7 +48,7 @@ class tick_clock {
   static constexpr unsigned shift = 20;
   nanoseconds_t read() noexcept;
 
-  std::uint64_t read_ticks_ = 0;     // taken just before read_ns_
+  std::uint64_t read_ticks_ = 0;      // taken just before read_ns_
   std::uint64_t read_end_ticks_ = 0;  // and just after
   nanoseconds_t read_ns_ = 0;
   std::uint64_t trusted_ticks_ = 0;  // 0: as long as the counter's rate is not known

@@ -70,14 +70,18 @@ struct farewell {
 TEST_CASE("sleep: a process sleeps as long as it said or longer, and its mail waits") {
   outcomes seen;
   test_node node;
-  const auto one = node->spawn<runner>({}, seen, [](runner& self) -> task<void> {
-    for (const auto time : {3ms, 0ms, 12ms, 1ms}) {
-      const std::int64_t begun_ns = sluice::base::now_ns();
-      const result<void> slept = co_await self.sleep(time);
-      const bool is_early = sluice::base::now_ns() - begun_ns < std::chrono::nanoseconds{time}.count();
-      self.into->values.push_back(slept && !is_early);
-    }
-  }).value();
+  const auto one = node->spawn<runner>({}, seen,
+                                       [](runner& self) -> task<void> {
+                                         for (const auto time : {3ms, 0ms, 12ms, 1ms}) {
+                                           const std::int64_t begun_ns = sluice::base::now_ns();
+                                           const result<void> slept = co_await self.sleep(time);
+                                           const bool is_early =
+                                               sluice::base::now_ns() - begun_ns <
+                                               std::chrono::nanoseconds{time}.count();
+                                           self.into->values.push_back(slept && !is_early);
+                                         }
+                                       })
+                       .value();
   one.send(begin{});
   one.send(note{5});
   seen.done.wait_for(2);
@@ -87,18 +91,21 @@ TEST_CASE("sleep: a process sleeps as long as it said or longer, and its mail wa
 TEST_CASE("sleep: a long sleep armed before a short call does not make the short one late") {
   outcomes seen;
   test_node node;
-  const auto one = node->spawn<runner>({}, seen, [](runner& self) -> task<void> {
-    // The timer of the call stays armed for its minute; the sleep needs it earlier.
-    struct silent : sluice::actor<silent, tick> {
-      int on(tick) { return 1; }
-    };
-    const auto other = self.spawn<silent>().value();
-    for (int i = 0; i < 20; ++i) {
-      const result<int> answer = co_await self.call(other, tick{}, 60s);
-      self.into->values.push_back(answer.value());
-      static_cast<void>(co_await self.sleep(200us));
-    }
-  }).value();
+  const auto one = node->spawn<runner>({}, seen,
+                                       [](runner& self) -> task<void> {
+                                         // The timer of the call stays armed for its minute; the sleep needs it earlier.
+                                         struct silent : sluice::actor<silent, tick> {
+                                           int on(tick) { return 1; }
+                                         };
+                                         const auto other = self.spawn<silent>().value();
+                                         for (int i = 0; i < 20; ++i) {
+                                           const result<int> answer =
+                                               co_await self.call(other, tick{}, 60s);
+                                           self.into->values.push_back(answer.value());
+                                           static_cast<void>(co_await self.sleep(200us));
+                                         }
+                                       })
+                       .value();
   one.send(begin{});
   seen.done.wait_for(1);
   CHECK(seen.values.size() == 20);
@@ -171,9 +178,12 @@ constexpr int deep = has_sanitizer ? 20'000 : 100'000;
 TEST_CASE("task: helpers in helpers, a hundred thousand deep, need no stack") {
   outcomes seen;
   test_node node;
-  node->spawn<runner>({}, seen, [](runner& self) -> task<void> {
-    self.into->values.push_back(co_await depth_of(self, deep));
-  }).value().send(begin{});
+  node->spawn<runner>({}, seen,
+                      [](runner& self) -> task<void> {
+                        self.into->values.push_back(co_await depth_of(self, deep));
+                      })
+      .value()
+      .send(begin{});
   seen.done.wait_for(1);
   CHECK(seen.values == std::vector<int>{deep});
 }
@@ -181,20 +191,23 @@ TEST_CASE("task: helpers in helpers, a hundred thousand deep, need no stack") {
 TEST_CASE("task: a process that ends deep in its helpers lets go of all of them") {
   outcomes seen;
   test_node node;
-  const auto one = node->spawn<runner>({}, seen, [](runner& self) -> task<void> {
-    self.into->done.add();
-    self.exit_after(1ms, self.self(), sluice::exit_reason::shutdown());
-    struct bottom {
-      static task<int> wait(runner& in, int levels) {
-        if (levels == 0) {
-          static_cast<void>(co_await in.sleep(1h));
-          co_return 0;
-        }
-        co_return co_await wait(in, levels - 1);
-      }
-    };
-    self.into->values.push_back(co_await bottom::wait(self, deep));
-  }).value();
+  const auto one =
+      node->spawn<runner>({}, seen,
+                          [](runner& self) -> task<void> {
+                            self.into->done.add();
+                            self.exit_after(1ms, self.self(), sluice::exit_reason::shutdown());
+                            struct bottom {
+                              static task<int> wait(runner& in, int levels) {
+                                if (levels == 0) {
+                                  static_cast<void>(co_await in.sleep(1h));
+                                  co_return 0;
+                                }
+                                co_return co_await wait(in, levels - 1);
+                              }
+                            };
+                            self.into->values.push_back(co_await bottom::wait(self, deep));
+                          })
+          .value();
   one.send(begin{});
   seen.done.wait_for(2);
   CHECK(seen.values.empty());
@@ -203,11 +216,14 @@ TEST_CASE("task: a process that ends deep in its helpers lets go of all of them"
 TEST_CASE("task: a loop of helpers that never wait uses no stack") {
   outcomes seen;
   test_node node;
-  node->spawn<runner>({}, seen, [](runner& self) -> task<void> {
-    int sum = 0;
-    for (int i = 0; i < 10 * deep; ++i) sum += co_await at_once(1);
-    self.into->values.push_back(sum);
-  }).value().send(begin{});
+  node->spawn<runner>({}, seen,
+                      [](runner& self) -> task<void> {
+                        int sum = 0;
+                        for (int i = 0; i < 10 * deep; ++i) sum += co_await at_once(1);
+                        self.into->values.push_back(sum);
+                      })
+      .value()
+      .send(begin{});
   seen.done.wait_for(1);
   CHECK(seen.values == std::vector<int>{10 * deep});
 }
@@ -222,7 +238,7 @@ TEST_CASE("task: an exception is the end of the process, before and after it has
     throw std::runtime_error{"after"};
   };
   const std::pair<runner::body_function, std::string> rows[] = {{before, "before"},
-                                                               {after, "after"}};
+                                                                {after, "after"}};
   for (const auto& [body, what] : rows) {
     outcomes seen;
     test_node node;
@@ -237,19 +253,22 @@ TEST_CASE("task: an exception is the end of the process, before and after it has
 TEST_CASE("task: an exception of a helper can be caught by who awaits it") {
   outcomes seen;
   test_node node;
-  node->spawn<runner>({}, seen, [](runner& self) -> task<void> {
-    struct failing {
-      static task<int> late(runner& in) {
-        static_cast<void>(co_await in.sleep(1ms));
-        throw std::runtime_error{"late"};
-      }
-    };
-    try {
-      self.into->values.push_back(co_await failing::late(self));
-    } catch (const std::exception& why) {
-      self.into->text = why.what();
-    }
-  }).value().send(begin{});
+  node->spawn<runner>({}, seen,
+                      [](runner& self) -> task<void> {
+                        struct failing {
+                          static task<int> late(runner& in) {
+                            static_cast<void>(co_await in.sleep(1ms));
+                            throw std::runtime_error{"late"};
+                          }
+                        };
+                        try {
+                          self.into->values.push_back(co_await failing::late(self));
+                        } catch (const std::exception& why) {
+                          self.into->text = why.what();
+                        }
+                      })
+      .value()
+      .send(begin{});
   seen.done.wait_for(1);
   CHECK(seen.text == "late");
 }
@@ -257,25 +276,30 @@ TEST_CASE("task: an exception of a helper can be caught by who awaits it") {
 TEST_CASE("offload: what a helper thread returns comes back, an error and an exception too") {
   outcomes seen;
   test_node node;
-  node->spawn<runner>({}, seen, [](runner& self) -> task<void> {
-    const auto scheduler_thread = std::this_thread::get_id();
-    const result<int> number = co_await self.offload([scheduler_thread] {
-      return std::this_thread::get_id() == scheduler_thread ? 0 : 42;
-    });
-    self.into->values.push_back(number.value());
-    int touched = 0;
-    const result<void> nothing = co_await self.offload([&touched] { touched = 7; });
-    self.into->values.push_back(nothing ? touched : -1);
-    const result<int> refused = co_await self.offload(
-        []() -> result<int> { return sluice::error{error_code::bad_address, 0, "test"}; });
-    self.into->errors.push_back(refused.error().code);
-    const result<int> thrown =
-        co_await self.offload([]() -> int { throw std::runtime_error{"planted"}; });
-    self.into->errors.push_back(thrown.error().code);
-    const result<std::unique_ptr<int>> owned =
-        co_await self.offload([] { return std::make_unique<int>(9); });
-    self.into->values.push_back(*owned.value());
-  }).value().send(begin{});
+  node->spawn<runner>(
+          {}, seen,
+          [](runner& self) -> task<void> {
+            const auto scheduler_thread = std::this_thread::get_id();
+            const result<int> number = co_await self.offload([scheduler_thread] {
+              return std::this_thread::get_id() == scheduler_thread ? 0 : 42;
+            });
+            self.into->values.push_back(number.value());
+            int touched = 0;
+            const result<void> nothing = co_await self.offload([&touched] { touched = 7; });
+            self.into->values.push_back(nothing ? touched : -1);
+            const result<int> refused = co_await self.offload([]() -> result<int> {
+              return sluice::error{error_code::bad_address, 0, "test"};
+            });
+            self.into->errors.push_back(refused.error().code);
+            const result<int> thrown =
+                co_await self.offload([]() -> int { throw std::runtime_error{"planted"}; });
+            self.into->errors.push_back(thrown.error().code);
+            const result<std::unique_ptr<int>> owned =
+                co_await self.offload([] { return std::make_unique<int>(9); });
+            self.into->values.push_back(*owned.value());
+          })
+      .value()
+      .send(begin{});
   seen.done.wait_for(1);
   CHECK(seen.values == std::vector<int>{42, 7, 9});
   CHECK(seen.errors == std::vector<error_code>{error_code::bad_address, error_code::threw});
@@ -317,17 +341,21 @@ TEST_CASE("offload: many functions share few threads") {
   static sluice::base::atomic<int> most{0};
   test_node node{std::move(options)};
   for (int i = 0; i < 50; ++i) {
-    node->spawn<runner>({}, seen, [](runner& self) -> task<void> {
-      static_cast<void>(co_await self.offload([] {
-        // Relaxed: counts of a test.
-        const int now = running.fetch_add(1, sluice::base::relaxed) + 1;
-        int before = most.load(sluice::base::relaxed);
-        while (before < now && !most.compare_exchange_weak(before, now, sluice::base::relaxed,
-                                                           sluice::base::relaxed)) {
-        }
-        running.fetch_sub(1, sluice::base::relaxed);
-      }));
-    }).value().send(begin{});
+    node->spawn<runner>({}, seen,
+                        [](runner& self) -> task<void> {
+                          static_cast<void>(co_await self.offload([] {
+                            // Relaxed: counts of a test.
+                            const int now = running.fetch_add(1, sluice::base::relaxed) + 1;
+                            int before = most.load(sluice::base::relaxed);
+                            while (before < now &&
+                                   !most.compare_exchange_weak(before, now, sluice::base::relaxed,
+                                                               sluice::base::relaxed)) {
+                            }
+                            running.fetch_sub(1, sluice::base::relaxed);
+                          }));
+                        })
+        .value()
+        .send(begin{});
   }
   seen.done.wait_for(50);
   CHECK(most.load(sluice::base::relaxed) >= 1);
@@ -427,7 +455,8 @@ TEST_CASE("send_wait: senders wait for room, nothing is lost, refused or out of 
   CHECK(is_ordered);
 }
 
-TEST_CASE("send_wait: gives up at its time, hears of the receiver's end, and lets others have its turn") {
+TEST_CASE(
+    "send_wait: gives up at its time, hears of the receiver's end, and lets others have its turn") {
   struct stuck : sluice::actor<stuck, load, begin> {
     explicit stuck(test_counter& begun_) : begun(&begun_) {}
     task<void> on(begin) {
