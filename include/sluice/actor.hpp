@@ -260,36 +260,33 @@ class asking : public Base {
 
 /// The erased base of all processes.
 class actor_base
-    : public core::logging<core::hearing_dead_letters<
-          core::waiting_for_room<core::offloading<core::waiting<
-              core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>>> 13f1dbe (actor: send_wait waits for room in a bounded mailbox; tests of what a handler waits for; the map tells of it)
+    : public core::logging<core::hearing_dead_letters<core::offloading<
+          core::waiting<core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>> {
  public:
-  [[nodiscard]] pid self() const noexcept {
-  return core::pid_of(*self_);
-}
+  [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 
-/// Spawns a process from here; on_start of it runs within this call.
-template <class A, class... Arguments>
-requires std::derived_from<A, actor_base>
-[[nodiscard]] result<handle<A>> spawn(const spawn_options& options, Arguments&&... arguments);
-template <class A>
-requires std::derived_from<A, actor_base>
-[[nodiscard]] result<handle<A>> spawn() { return spawn<A>(spawn_options{}); }
+  /// Spawns a process from here; on_start of it runs within this call.
+  template <class A, class... Arguments>
+  requires std::derived_from<A, actor_base>
+  [[nodiscard]] result<handle<A>> spawn(const spawn_options& options, Arguments&&... arguments);
+  template <class A>
+  requires std::derived_from<A, actor_base>
+  [[nodiscard]] result<handle<A>> spawn() { return spawn<A>(spawn_options{}); }
 
-/// A further address of this process: any number, until it is destroyed or this ends. What comes
-/// by it is handled as what comes by the pid; links and monitors mean the process. Errors:
-/// limit_reached, stopping.
-[[nodiscard]] result<alias> create_alias() noexcept { return core::create_alias(*self_); }
-/// Sends to it answer `unknown` from here on. False: it is none of this process.
-bool destroy_alias(alias own) noexcept { return core::destroy_alias(*self_, own); }
+  /// A further address of this process: any number, until it is destroyed or this ends. What comes
+  /// by it is handled as what comes by the pid; links and monitors mean the process. Errors:
+  /// limit_reached, stopping.
+  [[nodiscard]] result<alias> create_alias() noexcept { return core::create_alias(*self_); }
+  /// Sends to it answer `unknown` from here on. False: it is none of this process.
+  bool destroy_alias(alias own) noexcept { return core::destroy_alias(*self_, own); }
 
-/// Gives this process a name. Errors: name_taken, bad_argument (empty, too long, has one
-/// already).
-[[nodiscard]] result<void> register_name(std::string_view name) {
-  return core::register_name(*self_, name);
-}
-/// Gives the name up: it is free for others at once. False: there was none.
-bool unregister_name() noexcept { return core::unregister_name(*self_); }
+  /// Gives this process a name. Errors: name_taken, bad_argument (empty, too long, has one
+  /// already).
+  [[nodiscard]] result<void> register_name(std::string_view name) {
+    return core::register_name(*self_, name);
+  }
+  /// Gives the name up: it is free for others at once. False: there was none.
+  bool unregister_name() noexcept { return core::unregister_name(*self_); }
 };
 
 template <class Self, class... Messages>
