@@ -71,7 +71,7 @@ struct watcher_entry {
 };
 
 struct relations {
-  static constexpr std::uint32_t tell_max = 256;
+  static constexpr std::uint32_t tell_max = 128;
 
   small_table<link_entry, 2> links;
   small_table<monitor_entry, 1> monitors;

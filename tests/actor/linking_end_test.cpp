@@ -50,21 +50,34 @@ struct watcher : sluice::actor<watcher, follow> {
   test_counter& told;
 };
 
-// As long as it lives it says something to itself.
+// Notes how many messages others send between two turns of its own at most.
 struct ticker : sluice::actor<ticker, next> {
-  ticker(const test_counter& from, std::uint32_t to, sluice::base::atomic<std::uint64_t>& turns)
-      : told(from), wanted(to), count(turns) {}
+  ticker(sluice::node& of, const test_counter& from, std::uint32_t to,
+         sluice::base::atomic<std::uint64_t>& most)
+      : node(of), told(from), wanted(to), most_between(most) {}
   void on_start() { send(self(), next{}); }
   void on(next) {
-    const std::uint32_t seen = told.value();
-    // Relaxed: read after the node has stopped.
-    if (seen != 0) count.fetch_add(1, sluice::base::relaxed);
-    if (seen < wanted) send(self(), next{});
+    const std::uint64_t sent = node.messages().sent;
+    // Relaxed: this one writes it, and the test reads it after the node has stopped.
+    if (before != 0 && sent - before > most_between.load(sluice::base::relaxed)) {
+      most_between.store(sent - before, sluice::base::relaxed);
+    }
+    before = sent;
+    if (told.value() < wanted) send(self(), next{});
   }
+  sluice::node& node;
   const test_counter& told;
   std::uint32_t wanted;
-  sluice::base::atomic<std::uint64_t>& count;
+  sluice::base::atomic<std::uint64_t>& most_between;
+  std::uint64_t before = 0;
 };
+
+// Long enough that another scheduler may take over what waits here, or not.
+void pause_for(std::uint32_t number) {
+  const auto until = sluice::base::now_ns() + number * 7919 % 150 * 1000;
+  while (sluice::base::now_ns() < until) {
+  }
+}
 
 struct results {
   test_counter rounds;
@@ -84,7 +97,7 @@ struct racer : sluice::actor<racer, begin, next> {
     victim = made.value();
     send(victim, begin{});  // Stolen by the other scheduler, or not.
     exits = downs = 0;
-    for (std::uint32_t i = 0; i < left % 512; ++i) pause_here = i;
+    pause_for(left);
     link(victim);
     watched = monitor(victim);
     const ref other = monitor(victim);
@@ -114,7 +127,6 @@ struct racer : sluice::actor<racer, begin, next> {
   pid victim;
   ref watched, taken_back;
   int exits = 0, downs = 0;
-  volatile std::uint32_t pause_here = 0;
 };
 
 // Links to and unlinks from one that ends at the same time: not a word after unlink().
@@ -134,7 +146,7 @@ struct leaver : sluice::actor<leaver, begin, next> {
       link(victim);
     }
     send(victim, begin{});
-    for (std::uint32_t i = 0; i < left % 512; ++i) pause_here = i;
+    pause_for(left);
     send(self(), next{});
   }
   void on(next) {
@@ -153,7 +165,6 @@ struct leaver : sluice::actor<leaver, begin, next> {
   std::uint32_t left;
   pid victim;
   bool is_left = false;
-  volatile std::uint32_t pause_here = 0;
 };
 
 }  // namespace
@@ -179,7 +190,7 @@ TEST_CASE("link: a chain of a million ends from one end to the other, without re
 TEST_CASE("monitor: the end of one with very many watchers leaves turns to others in between") {
   constexpr std::uint32_t watchers = has_sanitizer ? 10'000 : 100'000;
   test_counter told;
-  sluice::base::atomic<std::uint64_t> turns{0};
+  sluice::base::atomic<std::uint64_t> most_between{0};
   test_node node{plain_options(1)};
   const auto watched = node->spawn<idler>();
   REQUIRE(watched);
@@ -189,17 +200,18 @@ TEST_CASE("monitor: the end of one with very many watchers leaves turns to other
     made.value().send(follow{watched.value()});
   }
   node.settle();
-  REQUIRE(node->spawn<ticker>({}, std::ref(told), watchers, std::ref(turns)));
+  REQUIRE(
+      node->spawn<ticker>({}, std::ref(*node), std::ref(told), watchers, std::ref(most_between)));
   watched.value().send(begin{});
   told.wait_for(watchers);
   node.finish();
-  // Relaxed: the node has stopped. One turn for each part that was told, and some.
-  REQUIRE(turns.load(sluice::base::relaxed) >= watchers / 256 / 2);
+  // Relaxed: the node has stopped.
+  REQUIRE(most_between.load(sluice::base::relaxed) < watchers / 10);
 }
 
 TEST_CASE(
     "link and monitor: with one that is ending on another thread each is told, exactly once") {
-  constexpr std::uint32_t rounds = has_sanitizer ? 3'000 : 30'000;
+  constexpr std::uint32_t rounds = has_sanitizer ? 2'000 : 5'000;
   results out;
   test_node node;
   for (int i = 0; i < 3; ++i) {
@@ -213,7 +225,7 @@ TEST_CASE(
 }
 
 TEST_CASE("unlink: not a word comes after it from one that is ending on another thread") {
-  constexpr std::uint32_t rounds = has_sanitizer ? 3'000 : 30'000;
+  constexpr std::uint32_t rounds = has_sanitizer ? 2'000 : 5'000;
   results out;
   test_node node;
   for (int i = 0; i < 3; ++i) {
