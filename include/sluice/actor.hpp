@@ -260,9 +260,8 @@ class asking : public Base {
 
 /// The erased base of all processes.
 class actor_base
-    : public core::logging<core::hearing_dead_letters<
-          core::waiting_for_room<core::offloading<core::waiting<
-              core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>>> {
+    : public core::logging<core::hearing_dead_letters<core::waiting_for_room<core::offloading<
+          core::waiting<core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>>> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 

@@ -123,6 +123,8 @@ class execution {
   /// caller's.
   [[nodiscard]] bool deliver_if_room(slot& to, envelope* carried, std::uint32_t to_generation,
                                      send_outcome& sent) noexcept;
+  /// The slot while this generation lives there, or null.
+  [[nodiscard]] slot* find_tenant(std::uint32_t index, std::uint32_t generation) const noexcept;
   /// Credits of a bounded receiver.
   [[nodiscard]] static std::uint32_t credits_max(const slot& to) noexcept;
   /// Publishes the chain under construction, if any.
@@ -150,7 +152,6 @@ class execution {
   std::uint64_t bury_take(envelope* newest, dead_letter why) noexcept;
 
  private:
-  [[nodiscard]] slot* find_tenant(std::uint32_t index, std::uint32_t generation) const noexcept;
   send_outcome push(slot& to, envelope* last, bool is_control) noexcept;
   [[gnu::cold]] send_outcome push_refused(slot& to, envelope* last) noexcept;
   send_outcome forward_chain(slot& owner, std::uint32_t generation, envelope* last) noexcept;

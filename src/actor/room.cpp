@@ -65,17 +65,17 @@ attempt try_send(execution& by, room_wait& what, slot& to) noexcept {
 
 // Until it is sent, refused, or surely told of the next room.
 attempt try_or_line_up(execution& by, room_wait& what) noexcept {
-  slot* const to = what.to.node == by.node.id ? by.node.slots.find(what.to.slot) : nullptr;
   const slot& self = *what.process;
+  const bool is_near = what.to.node == by.node.id;
   while (true) {
-    // [EX1] acquire: as in deliver; also RO3.
-    if (to == nullptr || to->generation.load(base::acquire) != what.to.generation) {
+    slot* const to = is_near ? by.find_tenant(what.to.slot, what.to.generation) : nullptr;
+    if (to == nullptr) {
       what.failure = {error_code::unknown_address, 0, "send_wait"};
       return attempt::over;
     }
     if (try_send(by, what, *to) == attempt::over) return attempt::over;
     const std::uint32_t taken = by.node.rooms.add(*to, {self.index, own_generation(self), what.id});
-    const bool is_there = to->generation.load(base::acquire) == what.to.generation;  // [EX1]
+    const bool is_there = by.find_tenant(what.to.slot, what.to.generation) != nullptr;  // RO3
     if (is_there && taken >= by.credits_max(*to)) return attempt::full;
     if (!by.node.rooms.remove(*to, what.id)) return attempt::full;  // It has been told.
   }

@@ -48,8 +48,8 @@ nanoseconds_t tick_clock::read() noexcept {
   const nanoseconds_t gap_ns = now - read_ns_;
   if (read_ns_ != 0 && gap_ns >= trusted_ns && gap_ns < rate_gap_max_ns &&
       begin_ticks > read_end_ticks_ && virtual_clock == nullptr) {
-    ns_per_tick_ =
-        (static_cast<std::uint64_t>(gap_ns) << shift) / (begin_ticks - read_end_ticks_) + 1;
+    const std::uint64_t passed = begin_ticks - read_end_ticks_;
+    ns_per_tick_ = (static_cast<std::uint64_t>(gap_ns) << shift) / passed + 1;
     trusted_ticks_ = (static_cast<std::uint64_t>(trusted_ns) << shift) / ns_per_tick_;
   } else if (read_ns_ != 0 && gap_ns < trusted_ns) {
     return now;  // The older reading tells the rate sooner.

@@ -93,7 +93,7 @@ TEST_CASE("sleep: a long sleep armed before a short call does not make the short
   test_node node;
   const auto one = node->spawn<runner>({}, seen,
                                        [](runner& self) -> task<void> {
-                                         // The timer of the call stays armed for its minute; the sleep needs it earlier.
+                                         // The call's timer stays armed for its minute.
                                          struct silent : sluice::actor<silent, tick> {
                                            int on(tick) { return 1; }
                                          };
