@@ -43,7 +43,7 @@ struct note {
   int number = 0;
 };
 
-struct callee : sluice::actor<callee, doubled, named, kept, checked, when_due> {
+struct callee : sluice::actor<callee, doubled, named, kept, checked, when_due, release_all> {
   explicit callee(test_counter* asked_ = nullptr) : asked(asked_) {}
   int on(doubled question) { return 2 * question.value; }
   std::string on(const named& question) { return question.text + "!"; }

@@ -500,3 +500,24 @@ TEST_CASE(
   patient.done.wait_for(1);
   CHECK(patient.errors == std::vector<error_code>{error_code::unknown_address});
 }
+
+TEST_CASE("sleep: a timer that a shorter call has left armed does not end it early") {
+  outcomes seen;
+  test_node node;
+  node->spawn<runner>(
+          {}, seen,
+          [](runner& self) -> task<void> {
+            struct quick : sluice::actor<quick, tick> {
+              int on(tick) { return 1; }
+            };
+            const auto other = self.spawn<quick>().value();
+            static_cast<void>(co_await self.call(other, tick{}, 2ms));
+            const std::int64_t begun_ns = sluice::base::now_ns();
+            static_cast<void>(co_await self.sleep(20ms));
+            self.into->values.push_back(sluice::base::now_ns() - begun_ns >= 20'000'000);
+          })
+      .value()
+      .send(begin{});
+  seen.done.wait_for(1);
+  CHECK(seen.values == std::vector<int>{1});
+}
