@@ -169,6 +169,8 @@ result<void> run_start_hook(execution& by, slot& self) noexcept {
 shared_environment environment_for(execution& by, const slot* spawner,
                                    const env_variables* changes) {
   const slot_extension* const more = spawner == nullptr ? nullptr : extension_of(*spawner);
+  const bool is_of_node = more == nullptr || more->env == nullptr;
+  if (is_of_node && (changes == nullptr || changes->empty())) return {};
   return inherit(by.node.env, more == nullptr ? nullptr : more->env, changes);
 }
 
@@ -188,12 +190,13 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
     self.extension = new process_extension;
     self.extension->env = std::move(env);
   }
-  static_cast<void>(limit_stash(self, order.stash_max));
+  if (order.stash_max != stash_max_usually) static_cast<void>(limit_stash(self, order.stash_max));
   if (order.log_level != log_severity::debug) set_log_level(self, order.log_level);
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   base::add_single_writer(by.counters.spawned, std::uint64_t{1});
   self.box.open();
-  const ref monitored_as = relate_spawned(by, order, spawner, self);
+  ref monitored_as;
+  if (order.link || order.monitor) monitored_as = relate_spawned(by, order, spawner, self);
   result<void> begun;
   if (!order.name.empty()) {
     if (order.name.size() > name_registry::name_bytes_max) {
@@ -208,7 +211,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
   exit_reason kept;
   const bool spawner_ends = by.running != nullptr && has_exit_wanted(*by.running);
   if (spawner_ends) kept = std::move(by.ending);
-  if (begun) begun = run_start_hook(by, self);
+  if (begun && self.what->start != nullptr) begun = run_start_hook(by, self);
   exit_reason wanted;
   if (has_exit_wanted(self)) wanted = std::exchange(by.ending, exit_reason{});
   if (spawner_ends) by.ending = std::move(kept);
@@ -257,22 +260,34 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
     by.node.write_log(log_level::warning,
                       "process " + std::string{self.what->name} + " ended: " + reason.message());
   }
-  close_requests(self);
-  close_suspension(by, self);
-  run_terminate_hook(by, self, reason);
+  if (self.extension != nullptr) {
+    close_requests(self);
+    close_suspension(by, self);
+  }
+  if (self.what->terminate != nullptr) run_terminate_hook(by, self, reason);
   if (self.is_named != 0) {
     by.node.names.remove({by.node.id, self.index, self.generation.load(base::relaxed)});
   }
-  leave_attachments(by, self, reason);
-  end_aliases(by, self);
+  const bool has_extension = self.extension != nullptr;  // The hook may have made it.
+  if (has_extension) {
+    leave_attachments(by, self, reason);
+    end_aliases(by, self);
+  }
   close_tenant(by, self);
   destroy_tenant(by, self);
-  tell_and_free(by, self, reason);
+  if (has_extension) {
+    tell_and_free(by, self, reason);
+  } else {
+    free_slot(by, self);
+  }
 }
 
 void close_tenant(execution& by, slot& self) noexcept {
-  close_requests(self);
-  if (!is_meta(self)) put_back_stash(self);
+  const bool has_extension = extension_of(self) != nullptr;
+  if (has_extension) {
+    close_requests(self);
+    if (!is_meta(self)) put_back_stash(self);
+  }
   const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
   forget_fallback(by, self);
   // [LF1] release: from here a sender finds the old generation gone; pairs EX1
@@ -283,7 +298,7 @@ void close_tenant(execution& by, slot& self) noexcept {
   const child_list_head swept =
       unpack(self.children.exchange(pack({0, slot::no_slot}), base::acq_rel));
   if (envelope* const rest = self.box.close()) self.mail.absorb(rest);
-  kept_mail* const heir = heir_of(self);
+  kept_mail* const heir = has_extension ? heir_of(self) : nullptr;
   while (envelope* const left = self.mail.pop()) {
     const bool is_stale = left->to_generation != generation;
     // Relaxed: a count.
@@ -319,7 +334,7 @@ void destroy_tenant(execution& by, slot& self) noexcept {
   slot* const running_before = std::exchange(by.running, nullptr);
   envelope* const message_before = std::exchange(by.current, nullptr);
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
-  drop_states(self);
+  if (extension_of(self) != nullptr) drop_states(self);
   self.what->destroy(self.object);
   give_object_memory(by, *self.what, self.object);
   self.object = nullptr;
