@@ -41,7 +41,7 @@ void answer_one(reply_to<M>& answer, pid who, const error& why) {
 }  // namespace
 
 child_keeper::child_keeper(const supervisor_options& options, children first)
-    : machine_(options, reinterpret_cast<std::uintptr_t>(this)), first_(std::move(first)) {}
+    : machine_(options, 0), first_(std::move(first)) {}
 
 child_keeper::~child_keeper() {
   if (node_ != nullptr) node_->stops_in_order.leave(who_);
@@ -50,6 +50,10 @@ child_keeper::~child_keeper() {
 result<void> child_keeper::begin(slot& self) {
   self_ = &self;
   set_trap_exit(self, true);  // CK1
+  const pid own = pid_of(self);
+  // Another one for each, and the same one in a simulation that is run again.
+  machine_.reseed(static_cast<std::uint64_t>(base::now_ns()) ^
+                  (std::uint64_t{own.generation} << 32 | own.slot));
   for (child_spec& each : std::exchange(first_, {})) {
     if (auto known = know(std::move(each)); !known) return known.error();
   }
@@ -174,6 +178,7 @@ void child_keeper::perform(const sup::action& next) {
     case action_kind::start: return start(next.child);
     case action_kind::ask: return ask(next);
     case action_kind::kill:
+      if (listener_ != nullptr) listener_->on_child_down(next.child);
       static_cast<void>(exit_from(*self_, places_[next.child].who, exit_reason::killed()));
       return;
     case action_kind::wait: return arm(next);

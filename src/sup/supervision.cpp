@@ -157,6 +157,7 @@ void supervision::judge(child_key key, end_kind how, base::nanoseconds_t now_ns,
   if (wait_ns == 0) return make_due(key, false);
   const std::uint64_t attempt = ++attempts_;
   (restarts_groups() ? group_attempt_ : which.attempt) = attempt;
+  group_failed_ = key;
   actions_.push_back({action_kind::wait, key, attempt, wait_ns});
 }
 
@@ -350,6 +351,10 @@ void supervision::forget(child_key key) {
   (which.previous == no_child ? head_ : children_[which.previous].next) = which.next;
   (which.next == no_child ? tail_ : children_[which.next].previous) = which.previous;
   if (stop_cursor_ == key) stop_cursor_ = which.previous;
+  if (group_failed_ == key) {  // Those that went with it wait for nobody's timer.
+    group_failed_ = no_child;
+    group_attempt_ = 0;
+  }
   which.is_used = false;
   which.is_ready = false;
   which.attempt = 0;

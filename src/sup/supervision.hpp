@@ -85,6 +85,7 @@ class supervision {
  public:
   /// `seed` decides the jitter of backoffs.
   supervision(const supervisor_options& options, std::uint64_t seed);
+  void reseed(std::uint64_t seed) noexcept { random_ = seed; }
 
   // -- what is known
   /// Adds a child without starting it: before begin(), or followed by start() of it. Errors:
@@ -195,7 +196,8 @@ class supervision {
   std::uint32_t count_ = 0;
   std::uint32_t significant_active_ = 0;
   std::uint64_t attempts_ = 0;
-  std::uint64_t group_attempt_ = 0;  // of the timer that a group restart waits for
+  std::uint64_t group_attempt_ = 0;    // of the timer that a group restart waits for
+  child_key group_failed_ = no_child;  // whose timer that is: it goes when the child is forgotten
   supervision_outcome outcome_ = supervision_outcome::none;
   bool is_beginning_ = false;
   bool is_finished_ = false;

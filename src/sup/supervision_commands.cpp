@@ -52,6 +52,7 @@ result<child_key> supervision::add(const child_options& options) {
              .budget = restart_window{options.budget.value_or(restart_limit{})},
              .backoff = sup::backoff{options.backoff}};
   made.state = options.starts_disabled ? child_state::disabled : child_state::down;
+  made.is_new = !options.starts_disabled;  // Nobody asked for a start yet that could fail.
   made.previous = tail_;
   child_key key = static_cast<child_key>(children_.size());
   if (free_keys_.empty()) {

@@ -242,6 +242,21 @@ TEST_CASE("supervision: a group restarts when its backoff is over and everybody 
   CHECK(on.log() == "start a, start b");
 }
 
+TEST_CASE("supervision: a group whose failed child is deleted waits for its backoff no longer") {
+  rehearsal on{{.strategy = restart_strategy::rest_for_one}};
+  on.add({.id = "a", .backoff = {.first = 10ms, .jitter = 0}});
+  on.add({.id = "b"});
+  on.begin();
+  on.log();
+  on.end("a");
+  on.end("b");
+  CHECK(on.log() == "wait a, ask b");
+  // With it goes its timer.
+  on.timers.clear();
+  CHECK(on.command([](supervision& machine) { return machine.remove(machine.find("a")); }));
+  CHECK(on.log() == "forget, start b");
+}
+
 TEST_CASE("supervision: a first start that fails ends it, and those that did start are told") {
   rehearsal on{{}};
   on.add({.id = "a"});
@@ -380,4 +395,14 @@ TEST_CASE("supervision: a child that starts disabled waits to be enabled") {
   CHECK(on.log().empty());
   CHECK(on.command([](supervision& machine) { return machine.enable(machine.find("a")); }));
   CHECK(on.log() == "start a");
+}
+
+TEST_CASE("supervision: one that starts disabled is known also when its first start fails") {
+  rehearsal on{{}};
+  const auto a = on.add({.id = "a", .starts_disabled = true});
+  on.begin();
+  on.broken = {a};
+  CHECK(on.command([a](supervision& machine) { return machine.enable(a); }));
+  CHECK(on.log() == "start a");
+  CHECK(on.machine.state_of(a) == child_state::down);
 }
