@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sup/pool_workers.hpp"
+#include "sup/stop_after_mail.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -21,7 +22,10 @@ pool::~pool() = default;
 result<void> pool::on_start() { return workers_->begin(place()); }
 void pool::on(any_message& message) { workers_->hand_on(place(), message.carried()); }
 void pool::on(const exit_signal& told) { workers_->keeper().on_exit(told); }
-void pool::on(const stop_request& asked) { send(self(), core::stop_pool{asked.reason}); }
+void pool::on(const stop_request& asked) {
+  if (sup::tell_after_mail(place(), core::stop_pool{asked.reason})) return;
+  workers_->keeper().on_stop(asked.reason);
+}
 void pool::on(const core::stop_pool& asked) { workers_->keeper().on_stop(asked.reason); }
 void pool::on(const core::child_timer& fired) { workers_->keeper().on_timer(fired); }
 result<void> pool::on(const resize_pool& asked) { return workers_->resize(asked.workers); }

@@ -21,19 +21,11 @@ void end_as_requested(slot& self, envelope& carried) {
 
 namespace sup {
 
-void take_stop_after_mail(core::slot& self, core::envelope& carried) {
+void take_stop_after_mail(core::slot& self, core::envelope&) {
+  if (tell_after_mail(self, stop_request{})) return;
   core::caller from{self};
-  core::execution& by = from.by();
-  if (self.mail.is_empty()) {
-    by.ending = exit_reason::shutdown();
-    self.wants |= core::wants_exit;
-    return;
-  }
-  core::envelope* const later = core::make_control(by, stop_request{});
-  later->to_generation = carried.to_generation;
-  later->lane = static_cast<std::uint8_t>(priority::main);
-  base::add_single_writer(by.counters.sent, std::uint64_t{1});
-  self.mail.put_last(*later);
+  from.by().ending = exit_reason::shutdown();
+  self.wants |= core::wants_exit;
 }
 
 }  // namespace sup

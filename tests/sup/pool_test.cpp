@@ -1,7 +1,10 @@
 // Pools: who gets the next message, overflow, resize, restarts.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <array>
+
+#include <sluice/testing.hpp>
 
 #include "sup/family.hpp"
 
@@ -190,4 +193,55 @@ TEST_CASE("pool: a worker that does not start fails the pool") {
                                       sluice::child<member>("m", std::ref(out), std::string{"m"}));
   CHECK(made.error().code == error_code::limit_reached);
   eventually([&] { return node->messages().alive == 0; });
+}
+
+TEST_CASE("pool: a full mailbox of its own does not lose the request to end") {
+  struct slow : sluice::actor<slow, work> {
+    void on(work) {}
+  };
+  sluice::testing::world world;
+  const auto policy =
+      GENERATE(sluice::overflow_policy::reject, sluice::overflow_policy::drop_oldest);
+  const auto made =
+      world->spawn<pool>({.mailbox_max = 2, .overflow = policy}, pool_options{.workers = 2},
+                         sluice::child<slow>(sluice::child_options{}));
+  REQUIRE(made);
+  REQUIRE(world.run_until_idle());
+  for (int i = 0; i < 8; ++i) made.value().as<slow>().send(work{i});
+  world->send(made.value(), sluice::stop_request{}, sluice::priority::urgent);
+  REQUIRE(world.run_until_idle());
+  CHECK(world->messages().alive == 0);
+}
+
+TEST_CASE("pool: a worker whose handler waits is over with it before it ends") {
+  struct patient : sluice::actor<patient, who_are_you> {
+    sluice::task<pid> on(who_are_you) {
+      co_await sleep(1s);
+      co_return self();
+    }
+  };
+  struct asker : sluice::actor<asker, sluice::completion<who_are_you>> {
+    asker(sluice::handle<patient> to, std::vector<error_code>& out) : to_(to), out_(out) {}
+    void on_start() { static_cast<void>(request(to_, who_are_you{})); }
+    void on(sluice::completion<who_are_you> done) {
+      out_.push_back(done.answer ? error_code::none : done.answer.error().code);
+    }
+    sluice::handle<patient> to_;
+    std::vector<error_code>& out_;
+  };
+  std::vector<error_code> answers;
+  sluice::testing::world world;
+  const auto made = world->spawn<pool>({}, pool_options{.workers = 2},
+                                       sluice::child<patient>(sluice::child_options{}));
+  REQUIRE(made);
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(world->spawn<asker>({}, made.value().as<patient>(), answers));
+  }
+  REQUIRE(world.advance(500ms));
+  SECTION("it shrinks") { REQUIRE(world->call(made.value(), sluice::resize_pool{1})); }
+  SECTION("it is asked to end") {
+    world->send(made.value(), sluice::stop_request{}, sluice::priority::urgent);
+  }
+  REQUIRE(world.advance(1s));
+  CHECK(answers == std::vector{error_code::none, error_code::none});
 }
