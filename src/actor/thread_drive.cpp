@@ -23,4 +23,6 @@ bool drive_this_thread(base::nanoseconds_t until_ns) {
   return drives_of_thread != nullptr;
 }
 
+bool drives_this_thread() noexcept { return drives_of_thread != nullptr; }
+
 }  // namespace sluice::inline v0::core

@@ -28,5 +28,7 @@ class thread_drive {
 
 /// False: this thread drives no node, so that it may sleep.
 bool drive_this_thread(base::nanoseconds_t until_ns);
+/// Whether it would.
+[[nodiscard]] bool drives_this_thread() noexcept;
 
 }  // namespace sluice::inline v0::core

@@ -37,10 +37,10 @@ result<void> node::start_application(std::string_view name) {
       state_->applications->start_failed(each);
       return top.error();
     }
-    if (!state_->applications->started(each, top.value())) {  // The end was asked for meanwhile.
-      static_cast<void>(exit(top.value(), exit_reason::shutdown()));
-      return error{error_code::stopping, 0, "start_application"};
-    }
+    const auto [goes_on, next] = state_->applications->started(each, top.value());
+    if (next.is_valid()) static_cast<void>(exit(next, exit_reason::shutdown()));
+    // The end of all was asked for meanwhile, or follows from that of this one.
+    if (!goes_on) return error{error_code::stopping, 0, "start_application"};
   }
   return {};
 }

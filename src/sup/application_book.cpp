@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "actor/thread_drive.hpp"
+
 namespace sluice {
 inline namespace v0 {
 
@@ -111,20 +113,24 @@ result<application_spec> application_book::begin_start(std::string_view name) {
   }
   if (stops_all_ || node_stops_) return error{error_code::stopping, 0, "application"};
   known->state = application_state::starting;
-  known->has_ended_early = false;
+  known->early_end.reset();
   return known->spec;
 }
 
-bool application_book::started(std::string_view name, pid top) {
+application_book::start_outcome application_book::started(std::string_view name, pid top) {
   const std::lock_guard lock{guard_};
   record& known = *find(name);
-  known.state = known.has_ended_early ? application_state::stopped : application_state::running;
-  if (!known.has_ended_early) {
-    known.top = top;
-    running_.push_back(&known);
-  }
   changed_.notify_all();
-  return !stops_all_;
+  if (known.early_end) {
+    const bool stopped_all = stops_all_;
+    known.state = application_state::stopped;
+    note_end(known, *known.early_end);
+    return {!stops_all_, stops_all_ && !stopped_all ? stop_youngest() : pid{}};
+  }
+  known.state = application_state::running;
+  known.top = top;
+  running_.push_back(&known);
+  return {!stops_all_, stops_all_ ? top : pid{}};
 }
 
 void application_book::start_failed(std::string_view name) {
@@ -141,7 +147,14 @@ application_book::stopping_one application_book::begin_stop(std::string_view nam
   return {known->top, known->spec.stop_timeout};
 }
 
+// A thread that drives a node without threads runs it meanwhile; nobody else is there to notify it.
 void application_book::wait(std::unique_lock<std::mutex>& lock, base::nanoseconds_t deadline_ns) {
+  if (drives_this_thread()) {
+    lock.unlock();
+    static_cast<void>(drive_this_thread(deadline_ns));
+    lock.lock();
+    return;
+  }
   const auto left = std::chrono::nanoseconds{deadline_ns - base::now_ns()};
   // Bounded, since condition variables overflow on distant times.
   changed_.wait_for(lock, std::min<std::chrono::nanoseconds>(left, std::chrono::hours{1}));
@@ -160,19 +173,23 @@ pid application_book::ended(std::string_view name, const exit_reason& why) {
   const std::lock_guard lock{guard_};
   record& known = *find(name);
   if (known.state == application_state::starting) {
-    known.has_ended_early = true;
+    known.early_end = why;
     return {};
   }
   const bool was_asked = known.state == application_state::stopping;
   known.state = application_state::stopped;
   known.top = {};
   running_.erase(std::remove(running_.begin(), running_.end(), &known), running_.end());
-  if (!was_asked && !node_stops_ && has_consequences(known.spec.mode, why)) {
-    if (!stop_reason_) stop_reason_ = "application " + known.spec.name + " ended: " + why.message();
-    stops_all_ = true;
-  }
+  if (!was_asked) note_end(known, why);
   changed_.notify_all();
   return stops_all_ ? stop_youngest() : pid{};
+}
+
+// By itself: what its mode says.
+void application_book::note_end(const record& known, const exit_reason& why) {
+  if (node_stops_ || !has_consequences(known.spec.mode, why)) return;
+  if (!stop_reason_) stop_reason_ = "application " + known.spec.name + " ended: " + why.message();
+  stops_all_ = true;
 }
 
 pid application_book::stop_youngest() {

@@ -6,8 +6,8 @@
 //
 //            begin_start   started        start_failed   begin_stop   ended
 //  stopped   starting      -              -              (refused)    -
-//  starting  (refused)     running        stopped        (refused)    starting, then stopped
-//  running   (refused)     -              -              stopping     stopped!by mode
+//  starting  (refused)     running        stopped        (refused)    starting, then stopped!by
+//  mode running   (refused)     -              -              stopping     stopped!by mode
 //  stopping  (refused)     -              -              stopping     stopped
 #pragma once
 
@@ -40,8 +40,12 @@ class application_book {
   [[nodiscard]] result<std::vector<std::string>> plan_stop(std::string_view name) const;
 
   [[nodiscard]] result<application_spec> begin_start(std::string_view name);
-  /// False: all are to stop, so this one, too.
-  [[nodiscard]] bool started(std::string_view name, pid top);
+  /// What follows when its top supervisor has started, and may have ended since.
+  struct start_outcome {
+    bool goes_on = true;  ///< false: all are to stop, so this one, too
+    pid next{};           ///< who is to be told to end; names nobody: no one
+  };
+  [[nodiscard]] start_outcome started(std::string_view name, pid top);
   void start_failed(std::string_view name);
   /// Its top supervisor, and its stop_timeout; a pid that names nobody if it does not run.
   struct stopping_one {
@@ -68,7 +72,7 @@ class application_book {
     application_spec spec;
     application_state state = application_state::stopped;
     pid top{};
-    bool has_ended_early = false;  // before started()
+    std::optional<exit_reason> early_end{};  // before started()
   };
 
   [[nodiscard]] record* find(std::string_view name) noexcept;
@@ -76,6 +80,7 @@ class application_book {
   [[nodiscard]] result<void> plan(std::string_view name, std::vector<std::string>& path,
                                   std::vector<std::string>& order) const;
   void wait(std::unique_lock<std::mutex>& lock, base::nanoseconds_t deadline_ns);
+  void note_end(const record& known, const exit_reason& why);
   [[nodiscard]] pid stop_youngest();
 
   mutable std::mutex guard_;

@@ -1,6 +1,9 @@
 // Applications: dependencies, modes, environments, stops.
 #include <catch2/catch_test_macros.hpp>
 
+#include <sluice/testing.hpp>
+
+#include "sup/application_book.hpp"
 #include "sup/family.hpp"
 
 using namespace std::chrono_literals;
@@ -192,4 +195,31 @@ TEST_CASE("application: one that does not stop in time is killed, and that is sa
   REQUIRE(node->start_application("a"));
   CHECK(node->stop_application("a").error().code == error_code::timed_out);
   eventually([&] { return node->messages().alive == 0; });
+}
+
+TEST_CASE("application: one that ends before its start is over has the consequences of its mode") {
+  sluice::core::application_book book;
+  REQUIRE(book.load({.name = "a"}));
+  REQUIRE(book.load({.name = "b", .mode = application_mode::permanent}));
+  const pid first{1, 2, 3};
+  const pid second{1, 3, 3};
+  REQUIRE(book.begin_start("a"));
+  CHECK(book.started("a", first).goes_on);
+  REQUIRE(book.begin_start("b"));
+  CHECK_FALSE(book.ended("b", sluice::exit_reason::error("early")).is_valid());
+  const auto outcome = book.started("b", second);
+  CHECK_FALSE(outcome.goes_on);
+  CHECK(outcome.next == first);
+  CHECK(book.list()[1].state == application_state::stopped);
+  CHECK(book.wait_for_stop_request(0));
+}
+
+TEST_CASE("application: it stops in a world without threads, too") {
+  diary out;
+  sluice::testing::world world;
+  REQUIRE(world->load_application(app(out, "a")));
+  REQUIRE(world->start_application("a"));
+  REQUIRE(world->stop_application("a"));
+  CHECK(out.text() == "start a, end a shutdown");
+  CHECK_FALSE(world->wait_for_stop_request(1h));
 }
