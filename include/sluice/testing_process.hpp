@@ -90,7 +90,8 @@ class process_base {
   /// Somebody to send to and hear from, under a name if one is given.
   [[nodiscard]] pid peer(std::string_view name = {});
   [[nodiscard]] alias meta_peer();
-  /// It ends: who linked to it or monitors it is told.
+  /// It ends: who linked to it or monitors it is told, who has asked it something is answered
+  /// receiver_ended, its name is free, and sends to it are refused.
   void end_peer(address who, exit_reason reason = {});
 
   /// Handles what there is: after an answer by hand, for example.

@@ -176,9 +176,11 @@ shared_environment environment_for(execution& by, const slot* spawner,
 
 result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner) noexcept {
   by.flush_chain();  // X2
-  if (spawner != nullptr && by.node.tap != nullptr) return by.node.tap->spawned(order);
   if ((order.link || order.monitor) && (spawner == nullptr || is_meta(*spawner))) {
     return error{error_code::bad_argument, 0, "spawn: only a process can link or monitor"};
+  }
+  if (spawner != nullptr && by.node.tap != nullptr) {
+    return by.node.tap->spawned(by, *spawner, order);
   }
   shared_environment env = environment_for(by, spawner, order.env);
   auto made = make_tenant(by, order, slot_kind::process);

@@ -24,7 +24,8 @@ class send_tap {
 
   /// Takes a chain over (mailbox M4) when `to` is one of those addresses. False: it is not.
   virtual bool take(execution& by, slot& to, envelope* last) = 0;
-  virtual pid spawned(const spawn_order& order) = 0;
+  /// Errors: name_taken.
+  virtual result<pid> spawned(execution& by, slot& spawner, const spawn_order& order) = 0;
   virtual alias spawned_meta(const meta_order& order) = 0;
   virtual void ended(slot& self, const exit_reason& reason) = 0;
 

@@ -6,6 +6,7 @@
 #include "actor/life.hpp"
 #include "actor/message_stash.hpp"
 #include "actor/relation_signals.hpp"
+#include "actor/requests.hpp"
 #include "actor/rundown.hpp"
 #include "actor/slot_extension.hpp"
 #include "base/assert.hpp"
@@ -103,12 +104,29 @@ address lone_process::known_as(core::party who) const {
   return pid{id.node, who.slot, who.generation};
 }
 
+// From here it is as any process that is gone: its name is free, sends to it are refused, and who
+// has asked it something is answered.
+void lone_process::bury_peer(core::execution& by, address who) {
+  core::slot& place = *inner.core().slots.find(who.slot);
+  place.generation.store(who.generation + 1, base::relaxed);  // Relaxed: one thread.
+  static_cast<void>(inner.core().names.remove(pid{id.node, who.slot, who.generation}));
+  for (std::size_t at = 0; at < sent.size(); ++at) {  // What is answered may send.
+    core::envelope& each = *sent[at].carried;
+    if (sent[at].to != who || each.type->when_lost == nullptr) continue;
+    if (core::is_relation_signal(each)) continue;
+    each.type->when_lost(by, each.payload(), error_code::receiver_ended);
+  }
+}
+
 void lone_process::end_peer(address who, const exit_reason& reason) {
-  if (!is_alive()) return;
+  const auto known = peers_.find(who.slot);
+  if (known == peers_.end() || known->second != who) return;
+  if (generation_of(*inner.core().slots.find(who.slot)) != who.generation) return;
   const core::party ended{who.slot, who.generation};
   core::foreign_access access{*inner.core().way_in, inner.core().id};
   core::execution& by = access.by();
   const auto watched = monitors();
+  bury_peer(by, who);
   for (const address& each : links()) {
     if (each != who) continue;
     static_cast<void>(core::send_exit(by, id.slot, id.generation, reason, core::exit_kind::link,
@@ -199,8 +217,22 @@ bool lone_process::take(core::execution& by, core::slot& to, core::envelope* las
   }
 }
 
-pid lone_process::spawned(const core::spawn_order& order) {
+result<pid> lone_process::spawned(core::execution& by, core::slot& spawner,
+                                  const core::spawn_order& order) {
+  if (!order.name.empty() && inner.core().names.find(order.name).is_valid()) {
+    return error{error_code::name_taken, 0, "spawn: name"};
+  }
   const pid who = make_peer(order.name);
+  // The spawner's half of its relations; the other half is the test's.
+  const core::party born{who.slot, who.generation};
+  if (order.link) {
+    core::make_relations(spawner).links.add({.key = born.key(), .state = core::link_state::linked});
+  }
+  if (order.monitor) {
+    const ref watched = core::new_ref(by);
+    core::make_relations(spawner).monitors.add({.key = watched.number, .target = who, .of = born});
+    if (order.monitored_as != nullptr) *order.monitored_as = watched;
+  }
   children.push_back({who, std::string{order.what->name}, std::string{order.name},
                       order.mailbox_max, order.link, order.monitor});
   return who;

@@ -37,7 +37,8 @@ class lone_process final : public core::send_tap {
   [[nodiscard]] core::slot& place() noexcept { return *place_; }
 
   bool take(core::execution& by, core::slot& to, core::envelope* last) override;
-  pid spawned(const core::spawn_order& order) override;
+  result<pid> spawned(core::execution& by, core::slot& spawner,
+                      const core::spawn_order& order) override;
   alias spawned_meta(const core::meta_order& order) override;
   void ended(core::slot& self, const exit_reason& reason) override;
 
@@ -55,6 +56,7 @@ class lone_process final : public core::send_tap {
  private:
   [[nodiscard]] core::slot& take_place();
   [[nodiscard]] address known_as(core::party who) const;
+  void bury_peer(core::execution& by, address who);
 
   core::slot* place_ = nullptr;
   bool has_ended_ = false;

@@ -191,6 +191,34 @@ TEST_CASE("testing::process: links and monitors, and the end of a peer") {
   REQUIRE(p.is_alive());
 }
 
+TEST_CASE("testing::process: a peer that has ended takes nothing, answers nothing, has no name") {
+  process<shop> p;
+  const pid prices = p.peer("prices");
+  const auto question = p.ask(price{3}, 1h);
+  REQUIRE(p.asked<price>().size() == 1);
+  p.end_peer(prices);
+  REQUIRE(question.is_answered());
+  REQUIRE(question.value() == 0);
+  p.clear();
+  p.deliver(order{1}, prices);
+  REQUIRE(p.sent<shipped>().empty());
+  REQUIRE(p.peer("prices") != prices);
+}
+
+TEST_CASE("testing::process: a spawned child is linked as it was asked for, and its name taken") {
+  process<sluice::supervisor> p{
+      process_options{}, sluice::children{sluice::child<helper>({.id = "h", .name = "helper"})}};
+  REQUIRE(p.spawned().size() == 1);
+  REQUIRE(p.links() == std::vector<address>{p.spawned()[0].who});
+  p.end_peer(p.spawned()[0].who, exit_reason::error("crash"));
+  REQUIRE(p.spawned().size() == 2);
+  REQUIRE(p.spawned()[1].name == "helper");
+  process<sluice::supervisor> twice{
+      process_options{}, sluice::children{sluice::child<helper>({.id = "a", .name = "helper"}),
+                                          sluice::child<helper>({.id = "b", .name = "helper"})}};
+  REQUIRE(twice.started().error().code == error_code::name_taken);
+}
+
 TEST_CASE("testing::process: timers fire when the test lets time pass") {
   process<shop> p;
   const pid other = p.peer();
