@@ -34,6 +34,7 @@ bool route_table::join(const route_member& who) {
   if (std::find(members_.begin(), members_.end(), who) != members_.end()) return false;
   members_.push_back(who);
   seeds_.push_back(seed_of(who));
+  watches_.emplace_back();
   return true;
 }
 
@@ -41,8 +42,20 @@ bool route_table::leave(const route_member& who) {
   const auto found = std::find(members_.begin(), members_.end(), who);
   if (found == members_.end()) return false;
   seeds_.erase(seeds_.begin() + (found - members_.begin()));
+  watches_.erase(watches_.begin() + (found - members_.begin()));
   members_.erase(found);
   return true;
+}
+
+ref route_table::watch_of(const route_member& who) const noexcept {
+  const auto found = std::find(members_.begin(), members_.end(), who);
+  return found == members_.end() ? ref{}
+                                 : watches_[static_cast<std::size_t>(found - members_.begin())];
+}
+
+void route_table::watch(const route_member& who, ref by) noexcept {
+  const auto found = std::find(members_.begin(), members_.end(), who);
+  if (found != members_.end()) watches_[static_cast<std::size_t>(found - members_.begin())] = by;
 }
 
 const route_member* route_table::member_for(std::uint64_t key_hash) const noexcept {

@@ -19,6 +19,9 @@ class route_table {
   /// False: it is one already.
   bool join(const route_member& who);
   bool leave(const route_member& who);
+  /// By what it is watched: its monitor, or nothing.
+  [[nodiscard]] ref watch_of(const route_member& who) const noexcept;
+  void watch(const route_member& who, ref by) noexcept;
   [[nodiscard]] const route_members& members() const noexcept { return members_; }
 
   /// Who gets a message of this type; null: nobody.
@@ -31,6 +34,7 @@ class route_table {
   std::unordered_map<const message_type*, const route*> by_type_;  // into by_
   route_members members_;
   std::vector<std::uint64_t> seeds_;  // of members_
+  std::vector<ref> watches_;          // likewise
 };
 
 }  // namespace sluice::inline v0::core

@@ -21,7 +21,7 @@ router::~router() = default;
 
 void router::on_start() {
   for (const route_member& each : table_->members()) {
-    if (each.name.empty()) static_cast<void>(monitor(each.who));
+    if (each.name.empty()) table_->watch(each, monitor(each.who));
   }
 }
 
@@ -35,10 +35,13 @@ void router::on(any_message& message) {
 
 void router::on(const down& told) { table_->leave(told.who); }
 void router::on(join_router asked) {
-  if (table_->join(asked.who) && asked.who.name.empty()) static_cast<void>(monitor(asked.who.who));
+  if (!table_->join(asked.who) || !asked.who.name.empty()) return;
+  table_->watch(asked.who, monitor(asked.who.who));
 }
-// The monitor of one that has left says at most that it has left.
-void router::on(const leave_router& asked) { table_->leave(asked.who); }
+void router::on(const leave_router& asked) {
+  const ref watched = table_->watch_of(asked.who);
+  if (table_->leave(asked.who) && watched.number != 0) static_cast<void>(demonitor(watched));
+}
 route_members router::on(const list_members&) { return table_->members(); }
 void router::on_inspect(inspect_items& items) const {
   items.add("members", table_->members().size());

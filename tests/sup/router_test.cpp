@@ -3,6 +3,8 @@
 
 #include <random>
 
+#include <sluice/testing.hpp>
+
 #include "sup/family.hpp"
 #include "sup/route_table.hpp"
 
@@ -110,6 +112,17 @@ TEST_CASE("router: members join and leave, and one that ends has left") {
   CHECK(node->call(front, sluice::leave_router{b.id()}));
   CHECK(node->call(front, query{0}).error().code == error_code::unknown_address);
   CHECK(node->call(front, purchase{"x"}).error().code == error_code::unknown_address);
+}
+
+TEST_CASE("router: who has left is watched no longer") {
+  sluice::testing::process<router> p{sluice::testing::process_options{}, by_customer()};
+  const pid one = p.peer();
+  for (int i = 0; i < 3; ++i) {
+    static_cast<void>(p.ask(sluice::join_router{one}));
+    CHECK(p.monitors().size() == 1);
+    static_cast<void>(p.ask(sluice::leave_router{one}));
+    CHECK(p.monitors().empty());
+  }
 }
 
 TEST_CASE("router: a member by name keeps its keys over a restart") {
