@@ -60,17 +60,28 @@ class budget {
 };
 
 // A mailbox that is too full and takes new mail all the same loses its oldest. Credits of what was
-// handled have been given back.
+// handled have been given back. What no bound counts stays in its place: exit and down messages
+// that wait their turn (relations LM2) above all.
 [[gnu::noinline]] void drop_oldest(execution& by, slot& self) noexcept {
   // Relaxed: counts; what comes meanwhile is looked at by the next take.
   const std::uint32_t bound = self.bounded_max.load(base::relaxed) & ~bound_flags;
+  envelope* spared[lane_count] = {};
   while ((self.bounded_count.load(base::relaxed) & ~room_mark) > bound) {
     envelope* const oldest = self.mail.pop_oldest_of_users();
-    if (oldest == nullptr) return;
-    const std::uint32_t credit = oldest->lane >> 7;
-    const std::uint32_t before = self.bounded_count.fetch_sub(credit, base::relaxed);
-    if ((before & room_mark) != 0) tell_waiting(by, self, credit);  // RO1
+    if (oldest == nullptr) break;
+    if ((oldest->lane & lane_has_credit) == 0) {
+      envelope*& last = spared[oldest->lane & lane_mask];
+      oldest->next = oldest;
+      if (last != nullptr) std::swap(last->next, oldest->next);
+      last = oldest;
+      continue;
+    }
+    const std::uint32_t before = self.bounded_count.fetch_sub(1, base::relaxed);
+    if ((before & room_mark) != 0) tell_waiting(by, self, 1);  // RO1
     by.bury(oldest, dead_letter::overflowed);
+  }
+  for (envelope* const chain : spared) {
+    if (chain != nullptr) self.mail.prepend(chain);
   }
 }
 

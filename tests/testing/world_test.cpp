@@ -90,6 +90,25 @@ TEST_CASE("world: equal seeds give equal runs, other seeds other orders; pairs k
   REQUIRE(orders.size() >= 15);
 }
 
+TEST_CASE("world: supervisors wait equally long for equal seeds") {
+  struct crasher : sluice::actor<crasher, go> {
+    void on_start() { send(self(), go{}); }
+    void on(go) { exit(sluice::exit_reason::error("again")); }
+  };
+  const auto begin = [](world& in) {
+    REQUIRE(in->spawn<sluice::supervisor>(
+        {}, sluice::supervisor_options{.limit = {.restarts_max = 20}},
+        sluice::children{sluice::child<crasher>({.id = "c", .backoff = {.first = 100ms}})}));
+  };
+  world first{{.seed = 7, .io = false}};
+  world second{{.seed = 7, .io = false}};
+  begin(first);
+  begin(second);
+  REQUIRE(first.advance(1min));
+  REQUIRE(second.advance(1min));
+  REQUIRE(first.trace_hash() == second.trace_hash());
+}
+
 namespace {
 
 struct clockwork : sluice::actor<clockwork, go, tick, stop_ticking> {
@@ -279,5 +298,38 @@ TEST_CASE("world: sockets on the simulated driver, with whatever completions a s
     for (int i = 0; i < 1000 && heard.disconnects == 0; ++i) REQUIRE(in.advance(1ms));
     REQUIRE(heard.text == "hello, world");
     REQUIRE(heard.disconnects == 1);
+  }
+}
+
+TEST_CASE("world: a mailbox that drops its oldest keeps the down messages that wait their turn") {
+  struct watcher : sluice::actor<watcher, item> {
+    watcher(sluice::pid whom, std::uint32_t& downs_) : who(whom), downs(downs_) {}
+    void on_start() { static_cast<void>(monitor(who)); }
+    void on(item) {
+      for (std::uint32_t i = 0; i < 4; ++i) send(self(), item{});
+      if (--left == 0) exit();
+    }
+    void on(sluice::down) { ++downs; }
+    sluice::pid who;
+    std::uint32_t& downs;
+    int left = 100;
+  };
+  struct idler : sluice::actor<idler, go> {
+    void on(go) {}
+  };
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    std::uint32_t downs = 0;
+    world w{{.seed = seed, .io = false}};
+    const auto watched = w->spawn<idler>().value();
+    const auto made =
+        w->spawn<watcher>({.mailbox_max = 2, .overflow = overflow_policy::drop_oldest},
+                          watched.id(), downs)
+            .value();
+    REQUIRE(w.run_until_idle());
+    for (std::uint32_t i = 0; i < 4; ++i) made.send(item{});
+    watched.exit();
+    REQUIRE(w.run_until_idle());
+    REQUIRE(downs == 1);
   }
 }
