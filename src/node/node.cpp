@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <mutex>
 #include <utility>
 
 #include "actor/activation.hpp"
@@ -20,6 +21,9 @@ namespace {
 
 using core::node_phase;
 using core::node_state;
+
+// Longer patience is as good as any, and sums of it stay in range.
+constexpr base::nanoseconds_t patience_max_ns = 10 * 365 * 24 * 3'600'000'000'000;
 
 // The nodes that had to be left to a start() or a handler that would not end.
 constinit base::atomic<node_state*> left_for_ever{nullptr};
@@ -143,6 +147,7 @@ result<void> node::start() {
     return started;
   }
   state_->executions.resize(plans.value().size());
+  std::unique_lock threads_lock{state_->threads_guard};
   state_->scheduler =
       std::make_unique<sched::scheduler>(std::move(plans).value(), hooks_for(*state_));
   core.scheduler = state_->scheduler.get();
@@ -156,9 +161,11 @@ result<void> node::start() {
     state_->start_text = started.error().message();
     state_->scheduler.reset();
     core.scheduler = nullptr;
+    threads_lock.unlock();
     static_cast<void>(core.outputs.stop(base::no_deadline));
     return started;
   }
+  threads_lock.unlock();
   if (state_->options.stall_min.count() > 0) {
     state_->stalls = std::make_unique<core::stall_detector>(
         *state_, std::chrono::nanoseconds{state_->options.stall_min}.count());
@@ -174,13 +181,16 @@ result<void> node::start() {
 }
 
 stop_report node::stop(std::chrono::nanoseconds patience) {
-  const std::lock_guard lock{state_->phase_guard};
   core::node_core& core = *state_->core;
+  const core::execution* here = core::current_execution();
+  // Before the lock, which another stop() may hold that waits for this very handler.
+  SLUICE_ASSERT(here == nullptr || &here->node != &core || core.phase() == node_phase::stopped,
+                "node::stop from inside a handler");
+  const std::lock_guard lock{state_->phase_guard};
   stop_report report;
   if (core.phase() == node_phase::stopped) return report;
-  const core::execution* here = core::current_execution();
-  SLUICE_ASSERT(here == nullptr || &here->node != &core, "node::stop from inside a handler");
-  const base::nanoseconds_t deadline_ns = base::now_ns() + patience.count();
+  const base::nanoseconds_t deadline_ns =
+      base::now_ns() + std::clamp<base::nanoseconds_t>(patience.count(), 0, patience_max_ns);
   if (core.phase() == node_phase::running) {
     state_->applications->note_node_stops();
     core.set_phase(node_phase::stopping);
@@ -193,10 +203,13 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
   if (state_->scheduler) {
     const auto stuck =
         state_->scheduler->stop(std::max(deadline_ns, base::now_ns() + 1'000'000'000));
-    state_->last_statistics = statistics_of(*state_);
-    state_->last_rings = rings_of(*state_->core, *state_->scheduler);
+    {
+      const std::lock_guard threads_lock{state_->threads_guard};
+      state_->last_statistics = statistics_of(*state_);
+      state_->last_rings = rings_of(*state_->core, *state_->scheduler);
+      if (stuck.empty()) state_->scheduler.reset();
+    }
     if (stuck.empty()) {
-      state_->scheduler.reset();
       core.scheduler = nullptr;
       core::sweep_leftovers(*state_);
     }
@@ -298,12 +311,12 @@ message_statistics node::messages() const {
 }
 
 std::vector<scheduler_statistics> node::schedulers() const {
-  const std::lock_guard lock{state_->phase_guard};
+  const std::lock_guard lock{state_->threads_guard};
   return state_->scheduler ? statistics_of(*state_) : state_->last_statistics;
 }
 
 std::vector<ring_statistics> node::rings() const {
-  const std::lock_guard lock{state_->phase_guard};
+  const std::lock_guard lock{state_->threads_guard};
   return state_->scheduler ? rings_of(*state_->core, *state_->scheduler) : state_->last_rings;
 }
 

@@ -30,7 +30,10 @@ struct node_state {
   std::string name;
   node_options options;
   std::shared_ptr<application_book> applications = std::make_shared<application_book>();
-  std::mutex phase_guard;  // start, stop and who looks at the threads
+  std::mutex phase_guard;  // start and stop, for as long as they take
+  // The scheduler's coming and going. Held briefly: a handler may look at the threads while a
+  // stop() waits for it.
+  std::mutex threads_guard;
   std::string start_text;
   gate& way_in;
   // Left to quarantined metas on purpose when there are any (see ~node).

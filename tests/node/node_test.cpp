@@ -339,6 +339,22 @@ TEST_CASE("node: a stop with metas that have ended long ago does not wait for th
   REQUIRE(std::chrono::steady_clock::now() - begin < 20s);
 }
 
+TEST_CASE("node: a handler may look at the schedulers while stop waits for it") {
+  struct curious : sluice::actor<curious> {
+    curious(sluice::node& of, std::size_t& seen_) : node(of), seen(seen_) {}
+    void terminate(const sluice::exit_reason&) {
+      seen = node.schedulers().size() + node.rings().size();
+    }
+    sluice::node& node;
+    std::size_t& seen;
+  };
+  std::size_t seen = 0;
+  test_node node;
+  REQUIRE(node->spawn<curious>({}, *node, seen));
+  node.finish(std::chrono::nanoseconds::max());  // As long as it takes, which is not long.
+  CHECK(seen == 2);
+}
+
 TEST_CASE("node: options out of range are refused, and nothing is left") {
   const host_state before;
   auto options = plain_options(100'000);
