@@ -30,6 +30,7 @@ enum class log_severity : std::uint8_t { debug, info, warning, error };
 struct log_field {
   std::string name;
   std::string value;
+  friend bool operator==(const log_field&, const log_field&) = default;
 };
 
 /// One line. Also a message: see log_receiving (receive_log).

@@ -2,6 +2,7 @@
 #include <sluice/log.hpp>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +17,14 @@ inline namespace v0 {
 
 namespace {
 
+// Of three bytes: ends of lines and paragraphs, and what turns the direction of the text around,
+// with which a peer's text looks like another one.
+bool moves_text(unsigned char first, unsigned char second, unsigned char third) noexcept {
+  if (first != 0xe2) return false;
+  if (second == 0x80) return third == 0x8e || third == 0x8f || (third >= 0xa8 && third <= 0xae);
+  return second == 0x81 && third >= 0xa6 && third <= 0xa9;
+}
+
 // The length of the UTF-8 character at the front of `text`, or 0: not one, or a control character.
 std::size_t printable_at(std::string_view text) noexcept {
   const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
@@ -28,6 +37,7 @@ std::size_t printable_at(std::string_view text) noexcept {
   }
   const unsigned char second = byte(1);
   if (first == 0xc2 && second < 0xa0) return 0;  // Control characters of 8 bits.
+  if (size == 3 && moves_text(first, second, byte(2))) return 0;
   const bool is_overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
   const bool is_outside = (first == 0xed && second >= 0xa0) || (first == 0xf4 && second >= 0x90);
   return is_overlong || is_outside ? 0 : size;
@@ -72,6 +82,12 @@ class descriptor_log final : public log_sink {
     while (done < text.size()) {
       const ssize_t count = ::write(fd_, text.data() + done, text.size() - done);
       if (count < 0 && errno == EINTR) continue;
+      if (count < 0 &&
+          errno == EAGAIN) {  // A descriptor of the host's that does not wait by itself.
+        pollfd room{fd_, POLLOUT, 0};
+        if (::poll(&room, 1, -1) < 0 && errno != EINTR) return;
+        continue;
+      }
       if (count <= 0) return;  // A full disk or a closed terminal: there is nobody to tell.
       done += static_cast<std::size_t>(count);
     }

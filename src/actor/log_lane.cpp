@@ -28,6 +28,9 @@ log_lane::~log_lane() {
 }
 
 result<void> log_lane::start() {
+  // Relaxed: no thread runs yet; one that ran before, when the node could not start, is joined.
+  is_stopping_.store(false, base::relaxed);
+  has_ended_.store(0, base::relaxed);
   auto made = base::start_thread({"sluice-log", {}}, [self = shared_from_this()] { self->run(); });
   if (!made) return made.error();
   thread_ = std::move(made).value();
@@ -92,7 +95,7 @@ void log_lane::drain() noexcept {
 void log_lane::take(const log_record& line) noexcept {
   say_lost();
   const bool is_same = line.severity == last_.severity && line.source == last_.source &&
-                       line.text == last_.text && !line.text.empty();
+                       line.text == last_.text && line.fields == last_.fields && !line.text.empty();
   if (is_same) {
     const base::nanoseconds_t now = base::now_ns();
     if (repeats_++ == 0) repeated_since_ns_ = now;

@@ -178,6 +178,30 @@ TEST_CASE("log: a line that repeats itself is written once, with the number of t
   REQUIRE(times == 49);
 }
 
+TEST_CASE("log: lines that differ in their fields alone do not repeat each other") {
+  const auto kept = std::make_shared<kept_log>();
+  const auto lane =
+      std::make_shared<sluice::core::log_lane>(log_output{.sink = kept, .waiting_max = 8});
+  // Stopped and started again, as by a node whose start failed at first.
+  REQUIRE(lane->start());
+  REQUIRE(lane->stop(INT64_MAX));
+  REQUIRE(lane->start());
+  for (const char* peer : {"1", "2", "2"}) {
+    log_record line;
+    line.text = "hello";
+    line.fields = {{"peer", peer}};
+    lane->push(std::make_shared<const log_record>(line));
+  }
+  REQUIRE(lane->stop(INT64_MAX));
+  CHECK(kept->lines() == std::vector<std::string>{"info hello {peer=1}", "info hello {peer=2}",
+                                                  "info hello (repeated 1 time) {peer=2}"});
+}
+
+TEST_CASE("log: what turns text around or ends lines elsewhere is escaped") {
+  CHECK(sluice::escape_for_log("a\u202eb\u2028c\u2066d\u20ac", 100) ==
+        "a\\xe2\\x80\\xaeb\\xe2\\x80\\xa8c\\xe2\\x81\\xa6d\u20ac");
+}
+
 TEST_CASE("log: what waits is written before the node's stop returns, into a file too") {
   char path[] = "/tmp/sluice-log-XXXXXX";
   const int made = ::mkstemp(path);
