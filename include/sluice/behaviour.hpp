@@ -189,7 +189,10 @@ void invoke_completion(void* object, envelope& carried) {
 /// Of a message that may have been taken back since it was sent.
 template <class A, class M>
 void invoke_if_accepted(void* object, envelope& carried) {
-  if (!accept_action<M>(static_cast<A*>(object)->place(), payload_of<M>(carried))) return;
+  if ((carried.lane & lane_was_accepted) == 0 &&
+      !accept_action<M>(static_cast<A*>(object)->place(), payload_of<M>(carried))) {
+    return;
+  }
   invoke_handler<A, M>(object, carried);
 }
 

@@ -77,7 +77,7 @@ struct envelope {
   std::uint32_t from_generation;
   std::uint32_t to_generation;
   std::uint16_t from_node;  ///< 0 = this node; others index the table of peers
-  std::uint8_t lane;        ///< a priority; the high bit: holds a credit of a bounded mailbox
+  std::uint8_t lane;        ///< a priority, and lane_… bits
   std::uint8_t block;       ///< pool class in the low bits; high bit: from a meta
 
   [[nodiscard]] void* payload() noexcept {
@@ -95,6 +95,8 @@ inline constexpr std::uint8_t block_on_heap = 0x7f;
 inline constexpr std::uint8_t block_from_meta = 0x80;
 inline constexpr std::uint8_t lane_mask = 0x03;
 inline constexpr std::uint8_t lane_has_credit = 0x80;
+/// It was put aside by a handler: accept_action was asked for it before.
+inline constexpr std::uint8_t lane_was_accepted = 0x40;
 
 [[nodiscard]] constexpr std::uint8_t block_class_for(std::size_t bytes) noexcept {
   for (std::uint8_t i = 0; i < block_class_count; ++i) {

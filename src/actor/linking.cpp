@@ -64,7 +64,7 @@ void unlink_from(slot& self, address who) noexcept {
   entry->state = link_state::unlinking;
   entry->unlink_number = ++known->last_number;
   send_control(from.by(), to.slot, to.generation, priority::urgent,
-               unlink_request{{self.index, own_generation(self)}, entry->unlink_number});
+               unlink_request{{self.index, own_generation(self)}, to, entry->unlink_number});
 }
 
 ref monitor_from(slot& self, address who) noexcept {

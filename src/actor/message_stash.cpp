@@ -84,11 +84,13 @@ send_outcome stash_payload(slot& self, const message_type& type, void* payload) 
   kept->from_node = now->from_node;
   kept->block |= now->block & block_from_meta;
   kept->to_generation = now->to_generation;
-  kept->lane = now->lane & lane_mask;  // Its credit went with the message itself.
+  // Its credit went with the message itself.
+  const std::uint8_t lane = now->lane & lane_mask;
+  kept->lane = lane | lane_was_accepted;
   kept->older = nullptr;
   base::add_single_writer(by.counters.sent, std::uint64_t{1});  // From here it is under way again.
   message_stash& stash = *self.extension->stash;
-  envelope*& last = stash.last[kept->lane];
+  envelope*& last = stash.last[lane];
   kept->next = last == nullptr ? kept : last->next;
   if (last != nullptr) last->next = kept;
   last = kept;

@@ -61,7 +61,8 @@ void hand_over_in_turn(execution& by, slot& self, envelope& carried) {
 
 template <class M>
 void hand_to_catch_all(slot& self, envelope& carried) {
-  if (!accept_action<M>(self, told_in<M>(carried))) return;
+  const bool was_accepted = (carried.lane & lane_was_accepted) != 0;
+  if (!was_accepted && !accept_action<M>(self, told_in<M>(carried))) return;
   if (self.what->catch_all != nullptr) self.what->catch_all(self.object, carried);
 }
 
@@ -283,6 +284,13 @@ void lose_link_request(execution& by, void* payload, error_code) noexcept {
   to.is_meta = asked.to_is_meta;
   send_exit(by, asked.from.slot, asked.from.generation, {exit_code::no_process, {}},
             exit_kind::link, to);
+}
+
+// Two that unlink each other at a time: one that ends then says nothing more of the link.
+void lose_unlink_request(execution& by, void* payload, error_code) noexcept {
+  const auto& asked = *static_cast<unlink_request*>(payload);
+  send_control(by, asked.from.slot, asked.from.generation, priority::urgent,
+               unlink_done{asked.to, asked.number});
 }
 
 void lose_monitor_request(execution& by, void* payload, error_code) noexcept {

@@ -20,6 +20,7 @@ struct link_request {
 };
 struct unlink_request {
   party from;
+  party to;
   std::uint64_t number = 0;
 };
 /// The answer to it: nothing of the link is under way any more.
@@ -50,6 +51,7 @@ void handle_monitor_request(slot& self, envelope& carried);
 void handle_demonitor_request(slot& self, envelope& carried);
 void handle_down_signal(slot& self, envelope& carried);
 void lose_link_request(execution& by, void* payload, error_code why) noexcept;
+void lose_unlink_request(execution& by, void* payload, error_code why) noexcept;
 void lose_monitor_request(execution& by, void* payload, error_code why) noexcept;
 
 template <>
@@ -68,6 +70,8 @@ template <>
 inline constexpr unhandled_function unhandled_action<down_signal> = &handle_down_signal;
 template <>
 inline constexpr lose_function lose_action<link_request> = &lose_link_request;
+template <>
+inline constexpr lose_function lose_action<unlink_request> = &lose_unlink_request;
 template <>
 inline constexpr lose_function lose_action<monitor_request> = &lose_monitor_request;
 
