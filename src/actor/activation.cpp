@@ -65,24 +65,22 @@ class budget {
 [[gnu::noinline]] void drop_oldest(execution& by, slot& self) noexcept {
   // Relaxed: counts; what comes meanwhile is looked at by the next take.
   const std::uint32_t bound = self.bounded_max.load(base::relaxed) & ~bound_flags;
-  envelope* spared[lane_count] = {};
-  while ((self.bounded_count.load(base::relaxed) & ~room_mark) > bound) {
-    envelope* const oldest = self.mail.pop_oldest_of_users();
-    if (oldest == nullptr) break;
-    if ((oldest->lane & lane_has_credit) == 0) {
-      envelope*& last = spared[oldest->lane & lane_mask];
-      oldest->next = oldest;
-      if (last != nullptr) std::swap(last->next, oldest->next);
-      last = oldest;
-      continue;
-    }
+  std::uint32_t count = self.bounded_count.load(base::relaxed) & ~room_mark;
+  if (count <= bound) return;
+  bool has_waiting = false;
+  std::uint32_t dropped = 0;
+  envelope* const last = self.mail.take_out_counted([&](const envelope&) {
+    if (count <= bound) return false;
     const std::uint32_t before = self.bounded_count.fetch_sub(1, base::relaxed);
-    if ((before & room_mark) != 0) tell_waiting(by, self, 1);  // RO1
-    by.bury(oldest, dead_letter::overflowed);
-  }
-  for (envelope* const chain : spared) {
-    if (chain != nullptr) self.mail.prepend(chain);
-  }
+    has_waiting = has_waiting || (before & room_mark) != 0;
+    count = (before & ~room_mark) - 1;
+    ++dropped;
+    return true;
+  });
+  if (last == nullptr) return;
+  if (has_waiting) tell_waiting(by, self, dropped);  // RO1
+  last->older = nullptr;
+  by.bury_take(last, dead_letter::overflowed);
 }
 
 void absorb(execution& by, slot& self, envelope* newest) noexcept {
@@ -222,6 +220,7 @@ std::uint8_t resume(execution& by, slot& self) noexcept {
   if ((self.wants & wants_suspension) != 0) {
     by.end_run_of_sends();
   } else {
+    put_back_deferred(self);
     finish_message(by, carried, true);
     by.free_block(carried);
   }
@@ -305,8 +304,10 @@ bool is_for_user(const slot& self, const message_type& type) noexcept {
          own != &message_type_of<prune_children>;
 }
 
-// Control mail for a process whose handler waits. True: it wants to end.
-bool serve_control(execution& by, slot& self) noexcept {
+enum class control_end : std::uint8_t { served, used_up, wants_end };
+
+// Control mail for a process whose handler waits.
+control_end serve_control(execution& by, slot& self, budget& left) noexcept {
   while (envelope* const next = self.mail.pop_control()) {
     if (is_for_user(self, *next->type)) {
       defer(self, next);
@@ -314,9 +315,10 @@ bool serve_control(execution& by, slot& self) noexcept {
     }
     const std::uint8_t wants = attend(by, self, next);
     by.free_block(next);
-    if ((wants & wants_exit) != 0) return true;
+    if ((wants & wants_exit) != 0) return control_end::wants_end;
+    if (left.after_message() == budget::verdict::used_up) return control_end::used_up;
   }
-  return false;
+  return control_end::served;
 }
 
 void absorb_above(execution& by, slot& self, envelope* held) noexcept {
@@ -376,7 +378,11 @@ envelope* lone_reply(slot& self) noexcept {
   }
   while (true) {
     absorb_new_mail(by, self);
-    if (serve_control(by, self)) return loop_end::wants_end;
+    switch (serve_control(by, self, left)) {
+      case control_end::served: break;
+      case control_end::wants_end: return loop_end::wants_end;
+      case control_end::used_up: release_ownership(by, self); return loop_end::yielded;
+    }
     if ((self.wants & wants_resumption) == 0) {
       release_ownership(by, self);
       if (self.box.try_wait()) return loop_end::parked;  // A1, A2

@@ -77,14 +77,30 @@ class lanes {
     std::swap(last_[lane]->next, last->next);
   }
 
-  /// The oldest of the lowest lane that has something, of those that a bound counts; or null.
-  [[nodiscard]] envelope* pop_oldest_of_users() noexcept {
+  /// Takes out the oldest of those that a bound counts, the lowest lane first, as long as
+  /// `go_on(next)` says so. What holds no credit stays where it is. The last of a chain, or null.
+  template <class GoOn>
+  [[nodiscard]] envelope* take_out_counted(GoOn&& go_on) noexcept {
+    envelope* taken = nullptr;
     for (const priority lane : {priority::log, priority::main}) {
-      if (last_[static_cast<unsigned>(lane)] != nullptr) {
-        return pop_lane(static_cast<unsigned>(lane));
+      const auto at = static_cast<unsigned>(lane);
+      envelope* before = last_[at];
+      const envelope* const end = before;
+      for (bool is_end = before == nullptr; !is_end;) {
+        envelope* const each = before->next;
+        is_end = each == end;
+        if ((each->lane & lane_has_credit) == 0) {
+          before = each;
+          continue;
+        }
+        if (!go_on(*each)) return taken;
+        take_out(at, before, each);
+        each->next = each;
+        if (taken != nullptr) std::swap(taken->next, each->next);
+        taken = each;
       }
     }
-    return nullptr;
+    return taken;
   }
 
   [[nodiscard]] bool is_empty() const noexcept { return occupied_ == 0; }
@@ -136,6 +152,16 @@ class lanes {
     if (last_[lane] != nullptr) std::swap(last_[lane]->next, last->next);
     last_[lane] = last;
     occupied_ = static_cast<std::uint8_t>(occupied_ | 1u << lane);
+  }
+
+  void take_out(unsigned lane, envelope* before, envelope* each) noexcept {
+    if (before == each) {  // Alone.
+      last_[lane] = nullptr;
+      occupied_ = static_cast<std::uint8_t>(occupied_ & ~(1u << lane));
+      return;
+    }
+    before->next = each->next;
+    if (last_[lane] == each) last_[lane] = before;
   }
 
   envelope* pop_lane(unsigned lane) noexcept {

@@ -43,6 +43,8 @@ void destroy_frames(process_promise_base* innermost) noexcept {
   }
 }
 
+}  // namespace
+
 void put_back_deferred(slot& self) noexcept {
   envelope* const last = std::exchange(self.extension->waiting.deferred, nullptr);
   if (last == nullptr) return;
@@ -62,6 +64,8 @@ void put_back_deferred(slot& self) noexcept {
     if (chain != nullptr) self.mail.prepend(chain);
   }
 }
+
+namespace {
 
 // Resumes until nobody is to be resumed: the handler waits, or is over and goes.
 void drive(process_promise_base& root) {
@@ -159,7 +163,6 @@ void defer(slot& self, envelope* carried) noexcept {
 process_promise_base& take_handler(slot& self) noexcept {
   process_promise_base& handler = *std::exchange(self.extension->waiting.handler, nullptr);
   wait& what = *std::exchange(handler.waits_for, nullptr);
-  put_back_deferred(self);
   forget_call(self, what);
   return handler;
 }

@@ -47,6 +47,8 @@ void end_wait(slot& self) noexcept;
 
 /// Keeps user mail of a control lane for after the wait.
 void defer(slot& self, envelope* carried) noexcept;
+/// The wait's handler is over: to where it was taken from.
+void put_back_deferred(slot& self) noexcept;
 
 /// Ready: the waiting handler, which runs from here; `carried` is its message.
 [[nodiscard]] process_promise_base& take_handler(slot& self) noexcept;
