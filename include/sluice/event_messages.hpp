@@ -63,8 +63,9 @@ class published {
 /// To subscribers: no more values will come. The subscription is over.
 struct event_ended {
   pid event;
-  std::string name;
-  exit_reason reason;  ///< of the producer's end; normal when it unregistered the event
+  std::string name;    ///< empty for who subscribed when it was over…
+  exit_reason reason;  ///< …and then no_process; else of the producer's end, or normal when it
+                       ///< unregistered the event
 };
 
 /// To the producer: the first subscriber came, or the last one went.

@@ -192,13 +192,26 @@ void event_hub::tell_producer(M notice) {
 
 void event_hub::terminate(const exit_reason& reason) {
   directory_.names.remove(self());
-  if (is_ending_ || by().node.phase() != node_phase::running) return;
-  // Ended from outside: no further slice will come.
-  finish_value();
-  end_reason_ = reason;
-  for (position_ = 0; position_ < subscribers_.size(); ++position_) {
-    deliver_end(subscribers_[position_]);
+  if (by().node.phase() != node_phase::running) return;
+  if (!is_ending_) {  // Ended from outside: no further slice will come.
+    finish_value();
+    end_reason_ = reason;
+    for (position_ = 0; position_ < subscribers_.size(); ++position_) {
+      deliver_end(subscribers_[position_]);
+    }
   }
+  for (const step& each : waiting_) {  // They came too late.
+    if (each.what == step::kind::membership && each.member.who.how != nullptr) {
+      deliver_end(each.member.who);
+    }
+  }
+}
+
+void lose_membership(execution& by, void* payload, error_code) noexcept {
+  const auto& order = *static_cast<membership_order*>(payload);
+  if (order.who.how == nullptr) return;
+  static_cast<void>(send_control(by, order.who.slot, order.who.generation, priority::main,
+                                 event_ended{order.event, {}, {exit_code::no_process, {}}}));
 }
 
 void event_hub::on_inspect(inspect_items& items) {

@@ -58,10 +58,15 @@ class publish_order {
   event_record* record_ = nullptr;
 };
 
-/// To the hub: somebody subscribes or, without a `how`, does so no more.
+/// To the hub: somebody subscribes or, without a `how`, does so no more. Who comes too late hears
+/// of the end like all others.
 struct membership_order {
   subscriber who;
+  pid event{};
 };
+void lose_membership(execution& by, void* payload, error_code why) noexcept;
+template <>
+inline constexpr lose_function lose_action<membership_order> = &lose_membership;
 
 /// To the hub: its producer ended, or lets go of it.
 struct producer_gone {

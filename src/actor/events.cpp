@@ -49,7 +49,7 @@ send_outcome publish_from(execution& by, const event_place& event, event_value* 
 
 void tell_hub(execution& by, pid event, const slot& self, const event_kind* how) noexcept {
   // Relaxed: the owner reads its own generation.
-  const membership_order order{{self.index, self.generation.load(base::relaxed), how}};
+  const membership_order order{{self.index, self.generation.load(base::relaxed), how}, event};
   static_cast<void>(send_control(by, event.slot, event.generation, priority::main, order));
 }
 
