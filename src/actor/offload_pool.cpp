@@ -21,13 +21,15 @@ error offload_pool::submit(offloaded* job) noexcept {
   const std::lock_guard held{shared_->guard};
   state& all = *shared_;
   if (all.is_stopping) return {error_code::stopping, 0, "offload"};
-  const bool is_short = all.idle == 0 && all.running < threads_max_;
+  // Jobs wait for the idle ones already, if there are as many.
+  const bool is_short = all.queued >= all.idle && all.running < threads_max_;
   if (is_short && !start_helper() && all.running == 0) {
     return {error_code::limit_reached, 0, "offload: no thread could be started"};
   }
   job->next = nullptr;
   (all.last == nullptr ? all.first : all.last->next) = job;
   all.last = job;
+  ++all.queued;
   if (all.idle != 0) all.work_there.notify_one();
   return {};
 }
@@ -54,6 +56,7 @@ void offload_pool::help(const std::shared_ptr<state>& shared) noexcept {
     if (offloaded* const job = all.first) {
       all.first = job->next;
       if (all.first == nullptr) all.last = nullptr;
+      --all.queued;
       held.unlock();
       run(job);
       held.lock();
@@ -101,6 +104,7 @@ std::uint32_t offload_pool::stop(base::nanoseconds_t deadline_ns) noexcept {
     shared_->is_stopping = true;
     unrun = std::exchange(shared_->first, nullptr);
     shared_->last = nullptr;
+    shared_->queued = 0;
     shared_->work_there.notify_all();
     const auto patience =
         std::chrono::nanoseconds{std::max<base::nanoseconds_t>(deadline_ns - base::now_ns(), 0)};

@@ -46,7 +46,8 @@ class offload_pool {
     std::condition_variable helper_ended;
     offloaded* first = nullptr;
     offloaded* last = nullptr;
-    std::uint32_t idle = 0;
+    std::uint32_t queued = 0;
+    std::uint32_t idle = 0;     // helpers that wait, also those that were told and have yet to wake
     std::uint32_t running = 0;  // helpers that have not ended
     bool is_stopping = false;
   };
