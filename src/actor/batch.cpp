@@ -3,6 +3,7 @@
 #include "actor/caller.hpp"
 #include "actor/delivery.hpp"
 #include "actor/meta_state.hpp"
+#include "actor/process_alias.hpp"
 #include "actor/rundown.hpp"
 
 namespace sluice {
@@ -42,6 +43,7 @@ batch_outcome deliver_one_by_one(execution& by, const batch_source& batch, slot*
 batch_outcome execution::deliver_batch(const batch_source& batch, slot* signer, address to,
                                        priority lane) noexcept {
   if (batch.count == 0) return {};
+  to = resolve_alias(node, to);  // Else nobody could say how many a bounded owner took.
   if (to.node != node.id) {
     if (envelope* const first = make_next(*this, batch, signer)) {
       refuse(*this, first, dead_letter::unknown);

@@ -5,6 +5,7 @@
 
 #include "actor/caller.hpp"
 #include "actor/delayed_send.hpp"
+#include "actor/process_alias.hpp"
 #include "actor/requests.hpp"
 #include "actor/suspension.hpp"
 
@@ -46,6 +47,7 @@ envelope* open_call(wait& what, address to, std::uint8_t block, std::size_t byte
                     error& why) noexcept {
   slot& self = *what.process;
   execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+  to = resolve_alias(by.node, to);
   if (self.state == life::ending) [[unlikely]] {
     why = {error_code::stopping, 0, "call: the caller ends"};
   } else if (is_suspended(self)) [[unlikely]] {

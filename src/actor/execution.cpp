@@ -9,6 +9,7 @@
 #include "actor/node_core.hpp"
 #include "actor/process_alias.hpp"
 #include "actor/requests.hpp"
+#include "actor/room.hpp"
 #include "actor/send_tap.hpp"
 #include "base/assert.hpp"
 #include "sched/scheduler.hpp"
@@ -54,11 +55,21 @@ bool execution::take_credit(slot& to, envelope* last) noexcept {
   // Relaxed: a count, early or late by the number of concurrent senders (PROTOCOLS 21).
   const std::uint32_t taken = to.bounded_count.fetch_add(1, base::relaxed) & ~room_mark;
   if (taken >= credits_max(to)) {
-    to.bounded_count.fetch_sub(1, base::relaxed);
+    give_back_credit(to);
     return false;
   }
   last->lane |= lane_has_credit;  // Bounded receivers get no chains: this is one message.
   return true;
+}
+
+// Of a sender, who may have had it for an attempt only: who found it taken then waits for room that
+// is there now, and perhaps no receiver will tell of it.
+void execution::give_back_credit(slot& to) noexcept {
+  // Relaxed: as in take_credit.
+  const std::uint32_t before = to.bounded_count.fetch_sub(1, base::relaxed);
+  if ((before & room_mark) != 0 && (before & ~room_mark) - 1 < credits_max(to)) [[unlikely]] {
+    tell_waiting(*this, to, 1);  // RO1
+  }
 }
 
 bool execution::deliver_if_room(slot& to, envelope* carried, std::uint32_t to_generation,
@@ -79,6 +90,15 @@ bool execution::deliver_if_room(slot& to, envelope* carried, std::uint32_t to_ge
 
 // No credit is left. What is refused is a message, or a chain for the slot's last tenant.
 send_outcome execution::push_overflowing(slot& to, envelope* last) noexcept {
+  // What the runtime says to a process is never refused for lack of room (control_send.hpp).
+  if (last->next == last && last->from_generation == 0 &&
+      last->type->identity->when_unhandled != nullptr) {
+    switch (to.box.push(last, false)) {
+      case push_outcome::queued: return send_outcome::accepted;
+      case push_outcome::schedule: schedule(to); return send_outcome::accepted;  // X3
+      case push_outcome::closed: return push_refused(to, last);
+    }
+  }
   // Relaxed: as in take_credit.
   if ((to.bounded_max.load(base::relaxed) & bound_hands_over) != 0 && last->next == last &&
       hand_over(to, last)) {
@@ -93,7 +113,8 @@ send_outcome execution::push_overflowing(slot& to, envelope* last) noexcept {
 
 // False: nobody took it, and it is as it was.
 bool execution::hand_over(slot& full, envelope* carried) noexcept {
-  const address taker = node.fallbacks.find(full.index, carried->to_generation, node.names);
+  const address taker =
+      resolve_alias(node, node.fallbacks.find(full.index, carried->to_generation, node.names));
   if (!taker.is_valid() || taker.node != node.id) return false;
   slot* const to = find_tenant(taker.slot, taker.generation);
   if (to == nullptr || to == &full) return false;
@@ -103,7 +124,7 @@ bool execution::hand_over(slot& full, envelope* carried) noexcept {
     case push_outcome::schedule: schedule(*to); break;
     case push_outcome::queued: break;
     case push_outcome::closed:
-      if ((carried->lane & lane_has_credit) != 0) to->bounded_count.fetch_sub(1, base::relaxed);
+      if ((carried->lane & lane_has_credit) != 0) give_back_credit(*to);
       carried->lane &= lane_mask;
       carried->to_generation = meant_for;
       return false;
@@ -119,7 +140,7 @@ send_outcome execution::push_refused(slot& to, envelope* last) noexcept {
     }
   }
   if (node.tap != nullptr && node.tap->take(*this, to, last)) return send_outcome::accepted;
-  if ((last->lane & lane_has_credit) != 0) to.bounded_count.fetch_sub(1, base::relaxed);
+  if ((last->lane & lane_has_credit) != 0) give_back_credit(to);
   last->older = nullptr;
   refused_by_ = to.index;
   bury_take(last, dead_letter::unknown);

@@ -156,6 +156,7 @@ class execution {
   [[gnu::cold]] send_outcome push_refused(slot& to, envelope* last) noexcept;
   send_outcome forward_chain(slot& owner, std::uint32_t generation, envelope* last) noexcept;
   [[nodiscard]] bool take_credit(slot& to, envelope* last) noexcept;
+  [[gnu::cold]] void give_back_credit(slot& to) noexcept;
   [[gnu::cold]] send_outcome push_overflowing(slot& to, envelope* last) noexcept;
   [[nodiscard]] bool hand_over(slot& full, envelope* carried) noexcept;
   [[gnu::noinline]] void schedule_elsewhere(slot& ready) noexcept;

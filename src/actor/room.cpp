@@ -4,6 +4,7 @@
 
 #include "actor/caller.hpp"
 #include "actor/control_send.hpp"
+#include "actor/process_alias.hpp"
 #include "actor/requests.hpp"
 #include "actor/suspension.hpp"
 
@@ -91,6 +92,7 @@ bool begin_room_wait(room_wait& what, process_promise_base& awaiter) noexcept {
     return false;
   }
   by.flush_chain();  // What was sent before is counted before.
+  what.to = resolve_alias(by.node, what.to);
   what.id = new_ref(by);
   if (!begin_wait(what, awaiter)) return false;
   if (try_or_line_up(by, what) == attempt::full) return true;

@@ -26,7 +26,7 @@ child_spec counted(child_spec worker, pool_choice choice) {
 // Relaxed: a hint; the worker's own mailbox decides. A worker that has ended may show the count of
 // another tenant for as long as its end is under way.
 std::uint32_t queued_in(const slot& place) noexcept {
-  return place.bounded_count.load(base::relaxed);
+  return place.bounded_count.load(base::relaxed) & ~room_mark;
 }
 
 bool is_full(const slot& place, std::uint32_t mailbox_max) noexcept {
