@@ -62,6 +62,10 @@ send_outcome send_answer(execution& by, const reply_address& to, build_answer bu
   envelope* const carried = by.make_urgent_envelope(to.kind->block, to.kind->bytes);
   carried->type = to.kind->type;
   build(carried->payload(), to.id, answer);
+  if constexpr (
+      watches_calls) {  // Who has its answer waits for nobody, though it does not know yet.
+    if (to.kind->type->is_call_reply) by.node.calls.forget(pid{by.node.id, to.slot, to.generation});
+  }
   if (whom == answer_by::nobody) {
     leave_unsigned(*carried);
   } else {
