@@ -270,14 +270,13 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
   if (self.is_named != 0) {
     by.node.names.remove({by.node.id, self.index, self.generation.load(base::relaxed)});
   }
-  const bool has_extension = self.extension != nullptr;  // The hook may have made it.
-  if (has_extension) {
+  if (self.extension != nullptr) {  // The hook may have made it.
     leave_attachments(by, self, reason);
     end_aliases(by, self);
   }
   close_tenant(by, self);
   destroy_tenant(by, self);
-  if (has_extension) {
+  if (self.extension != nullptr) {  // So may a link or monitor that came at the last moment (LM1).
     tell_and_free(by, self, reason);
   } else {
     free_slot(by, self);

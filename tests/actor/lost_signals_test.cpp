@@ -301,6 +301,42 @@ TEST_CASE("link: two unlink each other and one ends: nothing is kept of it") {
   CHECK(left == 0);
 }
 
+TEST_CASE("monitor, link: what reaches one that is just ending is answered, though it knew nobody") {
+  trace notes;
+  test_counter entered;
+  test_counter gate;
+  test_node node;
+  struct busy : sluice::actor<busy, go> {  // Has heard of nothing but its mailbox.
+    busy(test_counter& entered_, test_counter& gate_) : entered(entered_), gate(gate_) {}
+    void on(go) {
+      entered.add();
+      static_cast<void>(gate.reaches(1));
+    }
+    test_counter& entered;
+    test_counter& gate;
+  };
+  const auto ending = node->spawn<busy>({}, entered, gate).value();
+  const auto one = node->spawn<scripted>({}, std::ref(notes), "one").value();
+  ending.send(go{});
+  entered.wait_for(1);
+  const sluice::address who = ending;
+  one.send(act{[&](scripted& self) {
+    self.trap_exit(true);
+    self.exit(who, exit_reason::shutdown());
+    static_cast<void>(self.monitor(who));
+    self.link(who);
+    self.note("asked");
+  }});
+  static_cast<void>(notes.wait_for(1));
+  node->send(sluice::address{one}, say{"still here"});
+  static_cast<void>(notes.wait_for(2));  // What was asked for is in the mailbox.
+  gate.add();
+  auto lines = notes.wait_for(4);
+  std::sort(lines.begin() + 2, lines.end());
+  CHECK(lines == std::vector<std::string>{"one: asked", "one: heard still here",
+                                          "one: down shutdown", "one: link shutdown"});
+}
+
 namespace {
 
 struct has_alias : sluice::actor<has_alias, go, item, question> {
