@@ -46,6 +46,7 @@ void tell_waiting(execution& by, slot& full, std::uint32_t count) noexcept {
   for (; count != 0 && by.node.rooms.take(full, next); --count) {
     send_control(by, next.slot, next.generation, priority::system, room_there{next.id});
   }
+  by.flush_chain();  // One that lined up again is told twice; its teller may be about to park.
 }
 
 namespace {
