@@ -130,6 +130,7 @@ TEST_CASE("log: a JSON line is an object with all strings quoted") {
 TEST_CASE("log: a sink that blocks loses its own lines, which are counted, and holds up nobody") {
   auto slow = std::make_shared<kept_log>(true);
   auto quick = std::make_shared<kept_log>();
+  quick->open_gate();
   test_node node{options_with({{slow, log_severity::info, 4}, {quick, log_severity::info}})};
   auto one = node->spawn<talker>({.name = "one"}).value();
   one.send(say{log_severity::info, "block"});
