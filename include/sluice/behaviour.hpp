@@ -200,7 +200,7 @@ template <class A, class M>
 [[nodiscard]] constexpr invoke_function handler_of() noexcept {
   if constexpr (completion_traits<M>::is_completion) {
     return &invoke_completion<A, M>;
-  } else if constexpr (accept_action<M> != nullptr) {
+  } else if constexpr (has_accept_action<M>) {
     return &invoke_if_accepted<A, M>;
   } else {
     return &invoke_handler<A, M>;

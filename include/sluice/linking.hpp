@@ -67,8 +67,12 @@ void handle_unlisted_exit_signal(slot& self, envelope& carried);
 template <>
 inline constexpr bool (*accept_action<down>)(slot&, const down&) noexcept = &accept_down;
 template <>
+inline constexpr bool has_accept_action<down> = true;
+template <>
 inline constexpr bool (*accept_action<exit_signal>)(slot&, const exit_signal&) noexcept =
     &accept_exit_signal;
+template <>
+inline constexpr bool has_accept_action<exit_signal> = true;
 template <>
 inline constexpr unhandled_function unhandled_action<down> = &handle_unlisted_down;
 template <>

@@ -145,6 +145,10 @@ inline constexpr unhandled_function unhandled_action = nullptr;
 /// messages only, as above.
 template <class M>
 inline constexpr bool (*accept_action)(slot& self, const M& message) noexcept = nullptr;
+/// Whether M has one: under UBSan g++ 12 cannot compare an address with null in a constant
+/// expression.
+template <class M>
+inline constexpr bool has_accept_action = false;
 
 /// What an M that is lost on its way does about it.
 template <class M>
