@@ -139,20 +139,19 @@ template <class S>
   using owner = typename S::actor_type;
   using table = state_table<S, owner, typename S::listed_messages, typename owner::listed_messages,
                             library_messages>;
-  constexpr bool catches_all = catch_all_of<S>() != nullptr;
   behaviour made{};
   made.name = type_name<owner>();
   made.object_bytes = sizeof(S);
   made.object_align = alignof(S);
   made.handlers = table::entries.data();
   made.handler_mask = table::size - 1;
-  if constexpr (catches_all) {
+  if constexpr (catches_all<S>) {
     made.catch_all = catch_all_of<S>();
   } else {
     made.catch_all = &invoke_unhandled_by_state<S>;
   }
-  if constexpr (terminate_of<owner>() != nullptr) made.terminate = &terminate_actor_of<S>;
-  if constexpr (inspect_of<owner>() != nullptr) made.inspect = &inspect_actor_of<S>;
+  if constexpr (terminates<owner>) made.terminate = &terminate_actor_of<S>;
+  if constexpr (tells_of_itself<owner>) made.inspect = &inspect_actor_of<S>;
   return made;
 }
 

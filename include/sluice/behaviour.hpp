@@ -208,6 +208,19 @@ template <class A, class M>
 }
 
 template <class A>
+concept catches_all = requires(A& actor, any_message& message) {
+  actor.on(message);
+};
+template <class A>
+concept tells_of_itself = requires(A& actor, inspect_items& items) {
+  actor.on_inspect(items);
+};
+template <class A>
+concept terminates = requires(A& actor, const exit_reason& reason) {
+  actor.terminate(reason);
+};
+
+template <class A>
 void invoke_catch_all(void* object, envelope& carried) {
   any_message message{carried};
   static_assert(std::is_void_v<decltype(static_cast<A*>(object)->on(message))>,
@@ -281,7 +294,7 @@ void destroy_object(void* object) noexcept {
 
 template <class A>
 [[nodiscard]] constexpr invoke_function catch_all_of() noexcept {
-  if constexpr (requires(A & actor, any_message & message) { actor.on(message); }) {
+  if constexpr (catches_all<A>) {
     return &invoke_catch_all<A>;
   } else {
     return nullptr;
@@ -295,7 +308,7 @@ void invoke_inspect(void* object, inspect_items& items) {
 
 template <class A>
 [[nodiscard]] constexpr auto inspect_of() noexcept -> void (*)(void*, inspect_items&) {
-  if constexpr (requires(A & actor, inspect_items & items) { actor.on_inspect(items); }) {
+  if constexpr (tells_of_itself<A>) {
     return &invoke_inspect<A>;
   } else {
     return nullptr;
@@ -309,7 +322,7 @@ void invoke_terminate(void* object, const exit_reason& reason) {
 
 template <class A>
 [[nodiscard]] constexpr auto terminate_of() noexcept -> void (*)(void*, const exit_reason&) {
-  if constexpr (requires(A & actor, const exit_reason& reason) { actor.terminate(reason); }) {
+  if constexpr (terminates<A>) {
     return &invoke_terminate<A>;
   } else {
     return nullptr;
