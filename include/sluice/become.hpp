@@ -71,7 +71,7 @@ struct state_table<S, Actor, messages<Own...>, messages<Theirs...>, messages<Lib
   template <class M>
   static constexpr bool is_own = (std::is_same_v<M, Own> || ...);
   // One that takes any_message takes everything.
-  static constexpr bool passes_on = catch_all_of<S>() == nullptr;
+  static constexpr bool passes_on = !catches_all<S>;
   template <class M>
   static constexpr std::size_t entries_for =
       std::size_t{handles<S, M> || (passes_on && handles<Actor, M>)} +
