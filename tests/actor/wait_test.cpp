@@ -374,11 +374,12 @@ TEST_CASE("offload: a function that does not end is named by stop, and may end l
              std::shared_ptr<test_counter> left_)
           : entered(&entered_), open(std::move(open_)), left(std::move(left_)) {}
       task<void> on(begin) {
-        static_cast<void>(co_await offload([in = entered, gate = open, out = left] {
+        auto blocks = [in = entered, gate = open, out = left] {
           in->add();
           static_cast<void>(gate->reaches(1));
           out->add();
-        }));
+        };
+        static_cast<void>(co_await offload(std::move(blocks)));
       }
       test_counter* entered;
       std::shared_ptr<test_counter> open, left;
