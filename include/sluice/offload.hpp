@@ -1,6 +1,7 @@
 // offload: work that blocks or takes long, on a helper thread of the node, awaited by a process.
 //
-//   const auto rows = co_await offload([path = path_] { return read_table(path); });
+//   auto read = [path = path_] { return read_table(path); };
+//   const auto rows = co_await offload(std::move(read));
 //
 // The function runs with a copy of what it captures, on a thread that is no scheduler; it must not
 // touch the process, whose members belong to its handlers. Its result is result<T>, also when it
