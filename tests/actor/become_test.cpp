@@ -1,6 +1,7 @@
 // A state machine of handlers: become, unbecome, and what goes to whom.
 #include <catch2/catch_test_macros.hpp>
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,13 @@ struct own_question {
 };
 
 struct notes {
+  std::mutex guard;  // several end at once
   std::vector<std::string> lines;
   test_counter count;
   test_counter entered;
   test_counter gate;
   void add(std::string line) {
+    const std::lock_guard held{guard};
     lines.push_back(std::move(line));
     count.add();
   }
