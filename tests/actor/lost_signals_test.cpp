@@ -301,7 +301,8 @@ TEST_CASE("link: two unlink each other and one ends: nothing is kept of it") {
   CHECK(left == 0);
 }
 
-TEST_CASE("monitor, link: what reaches one that is just ending is answered, though it knew nobody") {
+TEST_CASE(
+    "monitor, link: what reaches one that is just ending is answered, though it knew nobody") {
   trace notes;
   test_counter entered;
   test_counter gate;
