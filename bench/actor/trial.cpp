@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 
 // Between two looks at a run that is under way.
 constexpr auto look_again = 50ms;
-// So many looks without any change and with nothing queued: a message is missing.
+// So many looks without any change and with nothing queued but what waits itself: a message is
+// missing.
 constexpr int looks_until_stalled = 5;
 constexpr auto quiescence_patience = 10s;
 constexpr auto stop_patience = 30s;
@@ -27,8 +28,9 @@ sluice::node_options options_for(const settings& given) {
 std::string describe(const sluice::message_statistics& sums) {
   return " (sent " + std::to_string(sums.sent) + ", handled " + std::to_string(sums.handled) +
          ", rejected " + std::to_string(sums.rejected) + ", dropped " +
-         std::to_string(sums.dropped) + ", queued " + std::to_string(sums.queued) + ", alive " +
-         std::to_string(sums.alive) + ")";
+         std::to_string(sums.dropped) + ", queued " + std::to_string(sums.queued) + " (" +
+         std::to_string(sums.timed) + " on timers, " + std::to_string(sums.suspended) +
+         " in handlers that wait), alive " + std::to_string(sums.alive) + ")";
 }
 
 bool is_conserved(const sluice::message_statistics& sums) {
@@ -60,7 +62,7 @@ double trial::wait_from(bench_clock::time_point begin) {
   int looks = 0;
   while (!line_.wait_until(bench_clock::now() + look_again)) {
     const sluice::message_statistics now = node_.messages();
-    const bool stands_still = now.queued == 0 && now.sent == before.sent &&
+    const bool stands_still = now.queued == now.timed + now.suspended && now.sent == before.sent &&
                               now.handled == before.handled && now.alive == before.alive;
     looks = stands_still ? looks + 1 : 0;
     before = now;

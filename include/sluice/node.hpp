@@ -92,9 +92,11 @@ struct node_options {
 struct message_statistics {
   std::uint64_t sent = 0;
   std::uint64_t handled = 0;
-  std::uint64_t rejected = 0;  ///< refused at the send: unknown, full, stopping
-  std::uint64_t dropped = 0;   ///< lost after it: receiver ended, stale, unhandled
-  std::uint64_t queued = 0;    ///< envelopes that exist and are none of the above
+  std::uint64_t rejected = 0;   ///< refused at the send: unknown, full, stopping
+  std::uint64_t dropped = 0;    ///< lost after it: receiver ended, stale, unhandled
+  std::uint64_t queued = 0;     ///< envelopes that exist and are none of the above
+  std::uint64_t timed = 0;      ///< of queued: on a timer, due later
+  std::uint64_t suspended = 0;  ///< of queued: their handlers wait for an answer, an hour, room
   std::uint64_t unknown = 0, full = 0, stopping = 0;                          ///< of rejected
   std::uint64_t stale = 0, receiver_ended = 0, unhandled = 0, cancelled = 0;  ///< of dropped
   std::uint64_t overflowed = 0;        ///< of dropped: the oldest of a full mailbox

@@ -62,6 +62,8 @@ struct execution_counters {
   counter late_completions{0};  ///< of handled: their request was over
   counter timed{0};             ///< envelopes that timers took, and…
   counter timed_over{0};        ///< …that they let go
+  counter suspended{0};         ///< envelopes whose handlers began to wait, and…
+  counter suspended_over{0};    ///< …whose waits were settled
   counter handed_over{0};       ///< pushed to the fallback of a full mailbox
 };
 

@@ -36,6 +36,7 @@ void message_totals::add_consumed(const execution_counters& counters) noexcept {
   ended += counters.ended.load(base::relaxed);
   late_completions += counters.late_completions.load(base::relaxed);
   timed -= counters.timed_over.load(base::relaxed);
+  suspended -= counters.suspended_over.load(base::relaxed);
 }
 
 void message_totals::add_sent(const execution_counters& counters) noexcept {
@@ -43,6 +44,7 @@ void message_totals::add_sent(const execution_counters& counters) noexcept {
   envelopes_made += counters.envelopes_made.load(base::relaxed);
   spawned += counters.spawned.load(base::relaxed);
   timed += counters.timed.load(base::relaxed);
+  suspended += counters.suspended.load(base::relaxed);
   handed_over += counters.handed_over.load(base::relaxed);
 }
 

@@ -59,13 +59,16 @@ struct message_totals {
   std::uint64_t envelopes_made = 0;
   std::uint64_t envelopes_freed = 0;
   std::uint64_t late_completions = 0;
-  std::uint64_t timed = 0;  ///< envelopes that wait on timers
+  std::uint64_t timed = 0;      ///< envelopes that wait on timers
+  std::uint64_t suspended = 0;  ///< envelopes whose handlers wait
   std::uint64_t handed_over = 0;
 
   [[nodiscard]] std::uint64_t rejected() const noexcept { return dead[0] + dead[1] + dead[2]; }
   [[nodiscard]] std::uint64_t dropped() const noexcept {
     return dead[3] + dead[4] + dead[5] + dead[6] + dead[7];
   }
+  /// Envelopes that wait for something else than a scheduler.
+  [[nodiscard]] std::uint64_t at_rest() const noexcept { return timed + suspended; }
   /// Envelopes that exist: from the pool's side, not from the law it is to prove.
   [[nodiscard]] std::uint64_t outstanding() const noexcept {
     return envelopes_made - envelopes_freed;

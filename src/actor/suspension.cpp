@@ -26,7 +26,19 @@ suspension* make_suspension(slot& self) noexcept {
   return self.extension == nullptr ? nullptr : &self.extension->waiting;
 }
 
+// Only a process has handlers that wait, and what happens to its wait happens on who runs it.
+execution_counters& counters_of(slot& self) noexcept {
+  return self.running_on.load(base::relaxed)->counters;  // Relaxed: the owner.
+}
+void count_waiting(slot& self) noexcept {
+  base::add_single_writer(counters_of(self).suspended, std::uint64_t{1});
+}
+void count_waiting_over(slot& self) noexcept {
+  base::add_single_writer(counters_of(self).suspended_over, std::uint64_t{1});
+}
+
 void settle(slot& self, wait& what, void* payload, const error& why) noexcept {
+  count_waiting_over(self);
   what.id = {};
   what.settle(what, payload, why);
   self.wants |= wants_resumption;
@@ -175,9 +187,11 @@ void close_suspension(execution& by, slot& self) noexcept {
   if (process_promise_base* const handler = std::exchange(there->handler, nullptr)) {
     wait& what = *handler->waits_for;
     envelope* const carried = handler->carried;
+    const bool still_waits = (self.wants & wants_resumption) == 0;
     // Its frames act for it, also in a node's last sweep, where nobody runs it. Relaxed: the owner.
     execution* const stamp = self.running_on.load(base::relaxed);
     self.running_on.store(&by, base::relaxed);
+    if (still_waits) count_waiting_over(self);
     put_back_deferred(self);
     forget_call(self, what);
     destroy_frames(handler->next);
@@ -215,6 +229,7 @@ bool begin_wait(wait& what, process_promise_base& awaiter) noexcept {
     }
   }
   note_waiting(self, *there, what, awaiter);
+  count_waiting(self);
   return true;
 }
 
@@ -222,6 +237,7 @@ void end_wait(slot& self) noexcept {
   process_promise_base& handler = *std::exchange(self.extension->waiting.handler, nullptr);
   handler.waits_for = nullptr;
   handler.next = nullptr;
+  count_waiting_over(self);
   self.wants = static_cast<std::uint8_t>(self.wants & ~wants_suspension);
 }
 
@@ -239,8 +255,7 @@ bool settle_wait(slot& self, ref id, void* payload) noexcept {
     settle(self, *what, payload, {});
     return true;
   }
-  caller from{self};  // SU3
-  if (from) base::add_single_writer(from.by().counters.late_completions, std::uint64_t{1});
+  base::add_single_writer(counters_of(self).late_completions, std::uint64_t{1});  // SU3
   return false;
 }
 

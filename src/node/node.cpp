@@ -293,6 +293,8 @@ message_statistics node::messages() const {
   sums.rejected = totals.rejected();
   sums.dropped = totals.dropped();
   sums.queued = totals.outstanding();
+  sums.timed = totals.timed;
+  sums.suspended = totals.suspended;
   sums.unknown = totals.dead[0];
   sums.full = totals.dead[1];
   sums.stopping = totals.dead[2];

@@ -67,7 +67,8 @@ bool has_draining(const node_state& state) {
   return found;
 }
 
-// Nothing runs that was asked to end, and no message moves but those that wait on timers.
+// Nothing runs that was asked to end, and no message moves: those left wait on timers or for what
+// else their handlers await.
 void wait_until_quiet(node_state& state, base::nanoseconds_t deadline_ns) {
   std::uint64_t handled_before = UINT64_MAX;
   unsigned looks_without_progress = 0;
@@ -77,9 +78,10 @@ void wait_until_quiet(node_state& state, base::nanoseconds_t deadline_ns) {
     looks_without_progress = totals.handled == handled_before ? looks_without_progress + 1 : 0;
     // The counts are not of one moment: what fires meanwhile may hide a message once, not twice.
     // And a handler may take its time; after a while what is queued waits for nothing we know.
-    const bool is_quiet = totals.outstanding() == 0 ||
-                          (totals.outstanding() == totals.timed && looks_without_progress >= 1) ||
-                          looks_without_progress >= quiet_looks;
+    const bool is_quiet =
+        totals.outstanding() == 0 ||
+        (totals.outstanding() == totals.at_rest() && looks_without_progress >= 1) ||
+        looks_without_progress >= quiet_looks;
     if (is_quiet && !has_draining(state)) return;
     handled_before = totals.handled;
     look.wait(*state.core, deadline_ns);
