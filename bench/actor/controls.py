@@ -13,7 +13,7 @@ import sys
 
 BENCH = sys.argv[1]
 DEFECTS = ["drop", "duplicate", "reorder", "wrong-value"]
-LINE = re.compile(r"^(median )?[a-z-]+ [12] -?[0-9.]+ (ns|M/s|k/s|B|MiB|s|ms|wakes|ticks)$")
+LINE = re.compile(r"^(median )?[a-z][a-z0-9-]* [12] -?[0-9.]+ (ns|M/s|k/s|B|MiB|s|ms|wakes|ticks)$")
 failures = []
 
 

@@ -92,9 +92,11 @@ struct node_options {
 struct message_statistics {
   std::uint64_t sent = 0;
   std::uint64_t handled = 0;
-  std::uint64_t rejected = 0;   ///< refused at the send: unknown, full, stopping
-  std::uint64_t dropped = 0;    ///< lost after it: receiver ended, stale, unhandled
-  std::uint64_t queued = 0;     ///< envelopes that exist and are none of the above
+  std::uint64_t rejected = 0;  ///< refused at the send: unknown, full, stopping
+  std::uint64_t dropped = 0;   ///< lost after it: receiver ended, stale, unhandled
+  /// None of the above: they wait, are being handled, or who took them still ends because of them.
+  /// 0 is quiet, but for metas and other threads, which act on their own.
+  std::uint64_t queued = 0;
   std::uint64_t timed = 0;      ///< of queued: on a timer, due later
   std::uint64_t suspended = 0;  ///< of queued: their handlers wait for an answer, an hour, room
   std::uint64_t unknown = 0, full = 0, stopping = 0;                          ///< of rejected

@@ -201,6 +201,17 @@ bool handle_system_message(execution& by, slot& self, envelope& carried) {
   return 0;
 }
 
+// The block of a message that is over. That of one that asked for the end goes when the end is
+// over: while a process ends, something is queued.
+[[gnu::always_inline]] inline void let_go_of_block(execution& by, envelope* done,
+                                                   std::uint8_t wants) noexcept {
+  if ((wants & wants_exit) != 0) [[unlikely]] {
+    by.last_of_ending = done;
+  } else {
+    by.free_block(done);
+  }
+}
+
 // Goes on with the handler that waits; what the owner wants afterwards.
 std::uint8_t resume(execution& by, slot& self) noexcept {
   self.wants = static_cast<std::uint8_t>(self.wants & ~wants_resumption);
@@ -222,7 +233,7 @@ std::uint8_t resume(execution& by, slot& self) noexcept {
   } else {
     put_back_deferred(self);
     finish_message(by, carried, true);
-    by.free_block(carried);
+    let_go_of_block(by, carried, self.wants);
   }
   return self.wants;
 }
@@ -273,7 +284,7 @@ template <owner_kind Kind>
     count_in<Kind>(self);
     if (wants != 0) [[unlikely]] {
       return_credits(by, self, credits);
-      if ((wants & wants_suspension) == 0) by.free_block(next);
+      if ((wants & wants_suspension) == 0) let_go_of_block(by, next, wants);
       return (wants & wants_exit) != 0 ? loop_end::wants_end : leave_suspended(by, self);
     }
     by.free_block(next);
@@ -314,7 +325,7 @@ control_end serve_control(execution& by, slot& self, budget& left) noexcept {
       continue;
     }
     const std::uint8_t wants = attend(by, self, next);
-    by.free_block(next);
+    let_go_of_block(by, next, wants);
     if ((wants & wants_exit) != 0) return control_end::wants_end;
     if (left.after_message() == budget::verdict::used_up) return control_end::used_up;
   }
@@ -425,7 +436,7 @@ loop_end leave_suspended(execution& by, slot& self) noexcept {
     return run_waiting(by, self);
   }
   absorb_above(by, self, held);
-  if ((wants & wants_suspension) == 0) by.free_block(held);
+  if ((wants & wants_suspension) == 0) let_go_of_block(by, held, wants);
   return (wants & wants_exit) != 0 ? loop_end::wants_end : leave_suspended(by, self);
 }
 
@@ -455,6 +466,13 @@ template <owner_kind Kind>
   return run_backlog<Kind>(by, self);
 }
 
+// The tenant's slot may be another's.
+void finish_end(execution& by) noexcept {
+  by.running = nullptr;
+  by.end_run_of_sends();  // What the end itself sent.
+  if (by.last_of_ending != nullptr) by.free_block(std::exchange(by.last_of_ending, nullptr));
+}
+
 [[gnu::always_inline]] inline void end_activation(sched::work* job, sched::worker& on,
                                                   loop_end how) noexcept {
   if (how == loop_end::parked) [[likely]]
@@ -462,8 +480,7 @@ template <owner_kind Kind>
   if (how == loop_end::yielded) return on.schedule_last(job);
   execution& by = *static_cast<execution*>(on.context);
   end_process(by, slot_of(job), std::exchange(by.ending, exit_reason{}));
-  by.running = nullptr;
-  by.end_run_of_sends();  // What the end itself sent.
+  finish_end(by);
 }
 
 }  // namespace
@@ -498,8 +515,7 @@ void run_meta(sched::work* job, sched::worker& on) {
       return;
     case loop_end::wants_end:
       leave_handler(by, self);
-      by.running = nullptr;
-      by.end_run_of_sends();  // As above.
+      finish_end(by);
       return;
   }
 }

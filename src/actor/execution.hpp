@@ -81,9 +81,10 @@ class execution {
   node_core& node;
   sched::worker* const worker;  ///< null on threads that run no schedulable work
   mem::cache& blocks;
-  slot* running = nullptr;      ///< whose flow is under way, or null
-  envelope* current = nullptr;  ///< the message being handled, or null
-  exit_reason ending{};         ///< why the running flow wants to end; set with wants_exit
+  slot* running = nullptr;             ///< whose flow is under way, or null
+  envelope* current = nullptr;         ///< the message being handled, or null
+  exit_reason ending{};                ///< why the running flow wants to end; set with wants_exit
+  envelope* last_of_ending = nullptr;  ///< the block of the message that asked for that end
   base::atomic<bool> is_detached{
       false};                  ///< foreign threads: the node has stopped and let go of it
   bool needs_rundown = false;  ///< a blocking meta's own thread: it may outlive the node

@@ -239,6 +239,7 @@ class director {
     void on(letter& one) { send(one.to, perform{std::move(one.steps)}); }
   };
 
+  // While somebody ends something is queued.
   void settle() {
     while (true) {
       const auto sums = node_->messages();
