@@ -10,6 +10,7 @@
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "actor/process_extension.hpp"
 #include "actor/rundown.hpp"
 #include "base/assert.hpp"
 

@@ -10,6 +10,7 @@
 #include "actor/event_directory.hpp"
 #include "actor/event_hub.hpp"
 #include "actor/life.hpp"
+#include "actor/process_extension.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -197,19 +198,19 @@ send_outcome publish_by_name(slot& self, std::string_view name, const message_ty
 void ignore_event_notice(slot&, envelope&) {}
 
 attachments& attachments_of(slot& self) {
-  if (self.extension == nullptr) self.extension = new process_extension;
-  auto& own = self.extension->attached;
+  auto& own = make_seldom(self).attached;
   if (own == nullptr) own = std::make_unique<attachments>();
   return *own;
 }
 
 attachments* find_attachments(const slot& self) noexcept {
-  return self.extension == nullptr ? nullptr : self.extension->attached.get();
+  const seldom_used* const more = seldom_or_null(self);
+  return more == nullptr ? nullptr : more->attached.get();
 }
 
 void leave_attachments(execution& by, slot& self, const exit_reason& reason) noexcept {
-  if (self.extension == nullptr || self.extension->attached == nullptr) return;
-  const auto own = std::move(self.extension->attached);
+  if (find_attachments(self) == nullptr) return;
+  const auto own = std::move(self.extension->seldom->attached);
   for (const pid event : own->owned_events) end_event(by, event, reason);
   for (const pid event : own->heard_events) tell_hub(by, event, self, nullptr);
   // Relaxed: the owner reads its own generation.

@@ -6,7 +6,7 @@
 #include <new>
 
 #include "actor/caller.hpp"
-#include "actor/slot_extension.hpp"
+#include "actor/process_extension.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -15,7 +15,8 @@ namespace core {
 namespace {
 
 handler_states* states_or_null(const slot& self) noexcept {
-  return is_meta(self) || self.extension == nullptr ? nullptr : self.extension->states.get();
+  const seldom_used* const more = seldom_or_null(self);
+  return more == nullptr ? nullptr : more->states.get();
 }
 
 const handler_states::entry* find(const handler_states& in, const behaviour& what) noexcept {
@@ -25,11 +26,9 @@ const handler_states::entry* find(const handler_states& in, const behaviour& wha
 }
 
 handler_states* make_states(slot& self) noexcept {
-  if (self.extension == nullptr) {
-    self.extension = new (std::nothrow) process_extension;
-    if (self.extension == nullptr) return nullptr;
-  }
-  auto& states = self.extension->states;
+  seldom_used* const more = seldom_or_made(self);
+  if (more == nullptr) return nullptr;
+  auto& states = more->states;
   if (states == nullptr) states.reset(new (std::nothrow) handler_states(self.what, self.object));
   return states.get();
 }
@@ -62,7 +61,7 @@ void use_state(slot& self, const behaviour* what) noexcept {
 }
 
 void pass_to_actor(slot& self, envelope& carried) {
-  const handler_states& states = *self.extension->states;
+  const handler_states& states = *states_or_null(self);
   const behaviour& own = *states.own_what;
   // A message for the actor's own handler that neither lists.
   if (carried.type->bound_to == &own) return carried.type->invoke(states.own_object, carried);
@@ -79,7 +78,7 @@ void drop_states(slot& self) noexcept {
   if (states == nullptr) return;
   base::store_relaxed<const behaviour*>(self.what, states->own_what);  // Relaxed: as above.
   self.object = states->own_object;
-  self.extension->states.reset();
+  self.extension->seldom->states.reset();
 }
 
 std::string_view name_of_state(const slot& self) noexcept {

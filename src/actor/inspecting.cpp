@@ -9,6 +9,7 @@
 #include "actor/caller.hpp"
 #include "actor/handler_states.hpp"
 #include "actor/life.hpp"
+#include "actor/process_extension.hpp"
 #include "actor/requests.hpp"
 #include "base/clock.hpp"
 
@@ -114,7 +115,7 @@ void look_at_process(slot& self, inspection& into) {
       std::chrono::nanoseconds{books.busy_ticks.load(base::relaxed) * 1000 / base::ticks_per_us()};
   into.counted_for = std::chrono::nanoseconds{base::now_ns() - books.since_ns};
   into.stashed = count_stashed(self);
-  into.aliases = self.extension->aliases.size();
+  into.aliases = self.extension->seldom->aliases.size();
   if (const attachments* const own = find_attachments(self)) {
     into.events_owned = own->owned_events.size();
     into.events_heard = own->heard_events.size();

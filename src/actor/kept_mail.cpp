@@ -2,7 +2,7 @@
 
 #include "actor/delivery.hpp"
 #include "actor/node_core.hpp"
-#include "actor/slot_extension.hpp"
+#include "actor/process_extension.hpp"
 #include "mem/cache.hpp"
 
 namespace sluice::inline v0::core {
@@ -45,13 +45,12 @@ void kept_mail::give_to(slot& successor) noexcept {
 }
 
 kept_mail* heir_of(const slot& self) noexcept {
-  if (is_meta(self) || self.extension == nullptr) return nullptr;
-  return self.extension->heir.get();
+  const seldom_used* const more = seldom_or_null(self);
+  return more == nullptr ? nullptr : more->heir.get();
 }
 
 void inherit_mail(slot& self, const std::shared_ptr<kept_mail>& mail) noexcept {
-  if (self.extension == nullptr) self.extension = new process_extension;
-  self.extension->heir = mail;
+  make_seldom(self).heir = mail;
   mail->give_to(self);
 }
 

@@ -18,6 +18,7 @@
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "actor/process_alias.hpp"
+#include "actor/process_extension.hpp"
 #include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
 #include "actor/room.hpp"
@@ -189,8 +190,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
   const pid who{by.node.id, self.index, self.generation.load(base::relaxed)};  // Relaxed: owner.
   self.job.run = &run_process;
   if (env != nullptr) {
-    self.extension = new process_extension;
-    self.extension->env = std::move(env);
+    make_extension(self).env = std::move(env);
   }
   if (order.stash_max != stash_max_usually) static_cast<void>(limit_stash(self, order.stash_max));
   if (order.log_level != log_severity::debug) set_log_level(self, order.log_level);

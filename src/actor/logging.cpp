@@ -6,6 +6,7 @@
 
 #include "actor/caller.hpp"
 #include "actor/log_settings.hpp"
+#include "actor/process_extension.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -14,15 +15,14 @@ namespace {
 constexpr std::size_t field_bytes_max = 256;
 
 log_settings& settings_of(slot& self) {
-  if (self.extension == nullptr) self.extension = new process_extension;
-  auto& own = self.extension->logging;
+  auto& own = make_seldom(self).logging;
   if (own == nullptr) own = std::make_unique<log_settings>();
   return *own;
 }
 
 const log_settings* find_settings(const slot& self) noexcept {
-  if (is_meta(self) || self.extension == nullptr) return nullptr;
-  return self.extension->logging.get();
+  const seldom_used* const more = seldom_or_null(self);
+  return more == nullptr ? nullptr : more->logging.get();
 }
 
 std::string source_of(const node_core& node, const slot& self) {

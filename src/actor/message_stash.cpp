@@ -6,7 +6,7 @@
 #include "actor/caller.hpp"
 #include "actor/control_send.hpp"
 #include "actor/delivery.hpp"
-#include "actor/slot_extension.hpp"
+#include "actor/process_extension.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -22,18 +22,15 @@ void do_nothing(slot&, envelope&) {}
 
 // Null when memory is out.
 message_stash* make_stash(slot& self) noexcept {
-  if (self.extension == nullptr) {
-    self.extension = new (std::nothrow) process_extension;
-    if (self.extension == nullptr) return nullptr;
-  }
-  if (self.extension->stash == nullptr) {
-    self.extension->stash.reset(new (std::nothrow) message_stash);
-  }
-  return self.extension->stash.get();
+  seldom_used* const more = seldom_or_made(self);
+  if (more == nullptr) return nullptr;
+  if (more->stash == nullptr) more->stash.reset(new (std::nothrow) message_stash);
+  return more->stash.get();
 }
 
 message_stash* stash_or_null(const slot& self) noexcept {
-  return self.extension == nullptr ? nullptr : self.extension->stash.get();
+  const seldom_used* const more = seldom_or_null(self);
+  return more == nullptr ? nullptr : more->stash.get();
 }
 
 // The type with the handler that the message came for, which need not be listed.
@@ -89,7 +86,7 @@ send_outcome stash_payload(slot& self, const message_type& type, void* payload) 
   kept->lane = lane | lane_was_accepted;
   kept->older = nullptr;
   base::add_single_writer(by.counters.sent, std::uint64_t{1});  // From here it is under way again.
-  message_stash& stash = *self.extension->stash;
+  message_stash& stash = *stash_or_null(self);
   envelope*& last = stash.last[lane];
   kept->next = last == nullptr ? kept : last->next;
   if (last != nullptr) last->next = kept;

@@ -61,10 +61,4 @@ struct meta_state : slot_extension {
   io_flow* flow = nullptr;  ///< I/O metas whose start is a coroutine, while it lives
 };
 
-/// Owner: what the tenant has beside its slot, or null.
-[[nodiscard]] inline slot_extension* extension_of(const slot& self) noexcept {
-  if (is_meta(self)) return self.meta;
-  return self.extension;
-}
-
 }  // namespace sluice::inline v0::core

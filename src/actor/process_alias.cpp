@@ -7,6 +7,7 @@
 
 #include "actor/caller.hpp"
 #include "actor/life.hpp"
+#include "actor/process_extension.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -27,10 +28,10 @@ result<alias> create_alias(slot& self) noexcept {
   execution& by = from.by();
   by.flush_chain();  // X2
   if (self.state == life::ending) return error{error_code::stopping, 0, "create_alias"};
-  if (self.extension == nullptr) self.extension = new (std::nothrow) process_extension;
-  slot* const place = self.extension == nullptr ? nullptr : by.node.slots.take(by.free_slots);
+  seldom_used* const more = seldom_or_made(self);
+  slot* const place = more == nullptr ? nullptr : by.node.slots.take(by.free_slots);
   if (place == nullptr) return error{error_code::limit_reached, 0, "create_alias"};
-  self.extension->aliases.push_back(place->index);
+  more->aliases.push_back(place->index);
   place->bounded_max.store(0, base::relaxed);  // Relaxed: who gets the alias gets this with it.
   // [AP2] release: PA1; pairs AL1 (owner_of_alias).
   place->children.store(pack({own_generation(self), self.index}), base::release);
@@ -41,9 +42,10 @@ result<alias> create_alias(slot& self) noexcept {
 bool destroy_alias(slot& self, alias own) noexcept {
   caller from{self};
   execution& by = from.by();
-  if (self.extension == nullptr || own.node != by.node.id) return false;
+  seldom_used* const more = seldom_or_null(self);
+  if (more == nullptr || own.node != by.node.id) return false;
   by.flush_chain();  // X2: what was sent by it before goes.
-  auto& all = self.extension->aliases;
+  auto& all = more->aliases;
   const auto known = std::find(all.begin(), all.end(), own.slot);
   if (known == all.end()) return false;
   slot& place = *by.node.slots.find(own.slot);
@@ -55,10 +57,11 @@ bool destroy_alias(slot& self, alias own) noexcept {
 }
 
 void end_aliases(execution& by, slot& self) noexcept {
-  if (self.extension == nullptr) return;
+  seldom_used* const more = seldom_or_null(self);
+  if (more == nullptr) return;
   by.flush_chain();
-  for (const std::uint32_t each : self.extension->aliases) end_alias(by, *by.node.slots.find(each));
-  self.extension->aliases.clear();
+  for (const std::uint32_t each : more->aliases) end_alias(by, *by.node.slots.find(each));
+  more->aliases.clear();
 }
 
 }  // namespace core

@@ -1,7 +1,7 @@
 #include "actor/process_books.hpp"
 
 #include "actor/activation.hpp"
-#include "actor/slot_extension.hpp"
+#include "actor/process_extension.hpp"
 #include "sched/worker.hpp"
 
 namespace sluice::inline v0::core {
@@ -11,7 +11,7 @@ namespace {
 void run_counted(sched::work* job, sched::worker& on) {
   const execution& by = *static_cast<const execution*>(on.context);
   // The process may be gone when it has run.
-  const std::shared_ptr<process_books> books = slot_of(job).extension->books;
+  const std::shared_ptr<process_books> books = slot_of(job).extension->seldom->books;
   // Relaxed, all: counts.
   const std::uint64_t handled = by.counters.handled.load(base::relaxed);
   const std::uint64_t sent = by.counters.sent.load(base::relaxed);
@@ -26,8 +26,7 @@ void run_counted(sched::work* job, sched::worker& on) {
 }  // namespace
 
 const process_books& begin_books(slot& self) {
-  if (self.extension == nullptr) self.extension = new process_extension;
-  auto& books = self.extension->books;
+  auto& books = make_seldom(self).books;
   if (books == nullptr) {
     books = std::make_shared<process_books>();
     if (self.job.run == &run_process) self.job.run = &run_counted;
@@ -36,8 +35,8 @@ const process_books& begin_books(slot& self) {
 }
 
 sched::work::run_function usual_run_of(const slot& self) noexcept {
-  return self.extension != nullptr && self.extension->books != nullptr ? &run_counted
-                                                                       : &run_process;
+  const seldom_used* const more = seldom_or_null(self);
+  return more != nullptr && more->books != nullptr ? &run_counted : &run_process;
 }
 
 }  // namespace sluice::inline v0::core

@@ -9,6 +9,7 @@
 #include "actor/control_send.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
+#include "actor/process_extension.hpp"
 #include "actor/requests.hpp"
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
@@ -175,14 +176,11 @@ relations* relations_or_null(const slot& self) noexcept {
 
 relations& make_relations(slot& self) noexcept {
   if (relations* const known = relations_or_null(self)) return *known;
-  if (!is_meta(self) && self.extension == nullptr) {
-    self.extension = new (std::nothrow) process_extension;
-    SLUICE_ASSERT(self.extension != nullptr, "no memory left for links and monitors");
-  }
-  slot_extension& more = *extension_of(self);
-  more.related.reset(new (std::nothrow) relations);
-  SLUICE_ASSERT(more.related != nullptr, "no memory left for links and monitors");
-  return *more.related;
+  slot_extension* const more = any_extension_or_made(self);
+  SLUICE_ASSERT(more != nullptr, "no memory left for links and monitors");
+  more->related.reset(new (std::nothrow) relations);
+  SLUICE_ASSERT(more->related != nullptr, "no memory left for links and monitors");
+  return *more->related;
 }
 
 bool is_relation_signal(const envelope& carried) noexcept {

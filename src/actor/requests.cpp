@@ -7,7 +7,7 @@
 #include "actor/delayed_send.hpp"
 #include "actor/foreign_call.hpp"
 #include "actor/process_alias.hpp"
-#include "actor/slot_extension.hpp"
+#include "actor/process_extension.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -27,13 +27,10 @@ request_book* book_or_null(slot& self) noexcept {
 // Null when memory is out.
 request_book* make_book(slot& self) noexcept {
   if (request_book* const book = book_or_null(self)) return book;
-  if (!is_meta(self) && self.extension == nullptr) {
-    self.extension = new (std::nothrow) process_extension;
-    if (self.extension == nullptr) return nullptr;
-  }
-  slot_extension& more = *extension_of(self);
-  more.requests.reset(new (std::nothrow) request_book);
-  return more.requests.get();
+  slot_extension* const more = any_extension_or_made(self);
+  if (more == nullptr) return nullptr;
+  more->requests.reset(new (std::nothrow) request_book);
+  return more->requests.get();
 }
 
 // Q2

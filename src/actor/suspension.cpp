@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "actor/caller.hpp"
-#include "actor/slot_extension.hpp"
+#include "actor/process_extension.hpp"
 #include "actor/wake_timer.hpp"
 #include "base/assert.hpp"
 #include "base/clock.hpp"
@@ -22,8 +22,8 @@ suspension* suspension_or_null(slot& self) noexcept {
 
 // Null when memory is out.
 suspension* make_suspension(slot& self) noexcept {
-  if (self.extension == nullptr) self.extension = new (std::nothrow) process_extension;
-  return self.extension == nullptr ? nullptr : &self.extension->waiting;
+  process_extension* const more = extension_or_made(self);
+  return more == nullptr ? nullptr : &more->waiting;
 }
 
 // Only a process has handlers that wait, and what happens to its wait happens on who runs it.

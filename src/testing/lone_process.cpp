@@ -5,10 +5,10 @@
 #include "actor/control_send.hpp"
 #include "actor/life.hpp"
 #include "actor/message_stash.hpp"
+#include "actor/process_extension.hpp"
 #include "actor/relation_signals.hpp"
 #include "actor/requests.hpp"
 #include "actor/rundown.hpp"
-#include "actor/slot_extension.hpp"
 #include "base/assert.hpp"
 
 namespace sluice {
@@ -312,7 +312,7 @@ pid process_base::id() const noexcept { return inner_->id; }
 void* process_base::object() const noexcept {
   SLUICE_ASSERT(inner_->is_alive(), "the process under test has ended");
   const core::slot& place = inner_->place();
-  const auto* const more = place.extension;
+  const core::seldom_used* const more = core::seldom_or_null(place);
   const bool has_become = more != nullptr && more->states != nullptr;
   return has_become ? more->states->own_object : place.object;
 }
