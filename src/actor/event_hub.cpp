@@ -148,7 +148,7 @@ void event_hub::deliver_value(const subscriber& who, event_share& share) noexcep
   carried->type = who.how->type;
   sign(*carried, *self_);
   who.how->build(carried->payload(), &share, share.value);
-  if (here.deliver(carried, who.slot, who.generation, priority::main) != send_outcome::accepted) {
+  if (here.deliver_behind(carried, who.slot, who.generation) != send_outcome::accepted) {
     ++missed_;
   }
 }

@@ -88,6 +88,26 @@ bool execution::deliver_if_room(slot& to, envelope* carried, std::uint32_t to_ge
   return true;
 }
 
+send_outcome execution::deliver_behind(envelope* carried, std::uint32_t to_slot,
+                                       std::uint32_t to_generation) noexcept {
+  slot* const to = find_tenant(to_slot, to_generation);
+  if (to == nullptr || worker == nullptr || is_bounded(*to) || kind_of(*to) == slot_kind::io_meta)
+      [[unlikely]] {
+    return deliver(carried, to_slot, to_generation, priority::main);
+  }
+  flush_chain();  // What was sent to it before comes before.
+  carried->next = carried;
+  carried->to_generation = to_generation;
+  carried->lane = static_cast<std::uint8_t>(priority::main);
+  count(counters.sent);  // X1
+  switch (to->box.push(carried, false)) {
+    case push_outcome::queued: return send_outcome::accepted;
+    case push_outcome::schedule: worker->schedule_last(&to->job); return send_outcome::accepted;
+    case push_outcome::closed: break;
+  }
+  return push_refused(*to, carried);
+}
+
 // No credit is left. What is refused is a message, or a chain for the slot's last tenant.
 send_outcome execution::push_overflowing(slot& to, envelope* last) noexcept {
   // What the runtime says to a process is never refused for lack of room (control_send.hpp).

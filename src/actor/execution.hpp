@@ -119,6 +119,11 @@ class execution {
   /// The same for a message that was counted as sent before (a timer).
   send_outcome deliver_counted(envelope* carried, std::uint32_t to_slot,
                                std::uint32_t to_generation, priority lane) noexcept;
+  /// Sends one message of a fan-out, in the lane of users: its receiver runs behind what is
+  /// runnable here. (That each displaces the one before from the LIFO slot would be an exchange a
+  /// message.)
+  send_outcome deliver_behind(envelope* carried, std::uint32_t to_slot,
+                              std::uint32_t to_generation) noexcept;
   /// Sends a batch in the name of `signer` (null: of whose flow it is); see batch.hpp.
   batch_outcome deliver_batch(const batch_source& source, slot* signer, address to,
                               priority lane) noexcept;
