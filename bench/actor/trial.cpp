@@ -75,8 +75,8 @@ double trial::wait_from(bench_clock::time_point begin) {
   return std::chrono::duration<double>(line_.ended_at() - begin).count();
 }
 
-void trial::verify(std::uint64_t sent, std::uint64_t alive) {
-  verify_handled(alive);
+void trial::verify(std::uint64_t sent, std::uint64_t alive, std::uint64_t cancelled) {
+  verify_handled(alive, cancelled);
   const sluice::message_statistics sums = node_.messages();
   require(sums.sent == sent, ("exactly " + std::to_string(sent) + " messages are sent").c_str());
 }
@@ -89,7 +89,7 @@ void trial::settle() {
   }
 }
 
-void trial::verify_handled(std::uint64_t alive) {
+void trial::verify_handled(std::uint64_t alive, std::uint64_t cancelled) {
   const auto deadline = bench_clock::now() + quiescence_patience;
   sluice::message_statistics sums = node_.messages();
   // The last handler may still be returning, the last process ending.
@@ -100,7 +100,8 @@ void trial::verify_handled(std::uint64_t alive) {
   if (const std::string failure = line_.failure(); !failure.empty()) throw void_run{failure};
   require(is_conserved(sums), "messages are conserved");
   require(sums.queued == 0, "nothing stays queued");
-  require(sums.handled == sums.sent, "each message is handled");
+  require(sums.cancelled == cancelled, "exactly those that are cancelled are accounted as such");
+  require(sums.handled + cancelled == sums.sent, "each message is handled");
   require(sums.alive == alive, ("exactly " + std::to_string(alive) + " processes live").c_str());
 }
 

@@ -87,10 +87,10 @@ class trial {
   }
 
   /// Waits until nothing is queued, then: exactly `sent` messages were sent since the node started,
-  /// each was handled, and `alive` processes live.
-  void verify(std::uint64_t sent, std::uint64_t alive);
+  /// each was handled but for those of `cancelled` timers, and `alive` processes live.
+  void verify(std::uint64_t sent, std::uint64_t alive, std::uint64_t cancelled = 0);
   /// The same where the runtime itself sends as it sees fit: all that was sent was handled.
-  void verify_handled(std::uint64_t alive);
+  void verify_handled(std::uint64_t alive, std::uint64_t cancelled = 0);
   /// Waits until nothing is queued.
   void settle();
 

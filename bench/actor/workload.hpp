@@ -53,6 +53,7 @@ extern const workload restart;
 extern const workload ring;
 extern const workload spawn_monitor;
 extern const workload suspended;
+extern const workload timers;
 
 [[nodiscard]] std::span<const workload* const> all_workloads() noexcept;
 /// Null when there is none of that name.
