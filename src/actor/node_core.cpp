@@ -122,7 +122,14 @@ void node_core::write_record(log_record&& line) const noexcept {
   if (log) {
     std::string whole = line.source.empty() ? line.text : line.source + ": " + line.text;
     for (const log_field& each : line.fields) whole += ' ' + each.name + '=' + each.value;
+#if defined(__cpp_exceptions)
+    try {
+      log(static_cast<log_level>(line.severity), whole);
+    } catch (...) {  // The host's function: what it throws costs it this line.
+    }
+#else
     log(static_cast<log_level>(line.severity), whole);
+#endif
   }
   if (!outputs.wants(line.severity)) return;
   line.time = std::chrono::system_clock::now();

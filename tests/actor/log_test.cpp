@@ -158,6 +158,22 @@ TEST_CASE("log: a sink that throws loses that line and gets the next") {
   REQUIRE(out->lines()[1] == "info one: next");
 }
 
+TEST_CASE("log: a function of the host's that throws loses that line, and nobody ends") {
+  test_counter called;
+  auto options = plain_options();
+  options.log = [&](sluice::log_severity, std::string_view) {
+    called.add();
+    throw std::runtime_error{"planted"};
+  };
+  sluice::node node{"loud", options};
+  REQUIRE(node.start());
+  auto one = node.spawn<talker>({.name = "one"}).value();
+  for (int i = 0; i < 3; ++i) one.send(say{log_severity::warning, "line " + std::to_string(i)});
+  called.wait_for(3);
+  CHECK(node.messages().alive == 1);
+  CHECK(node.stop().is_clean());
+}
+
 TEST_CASE("log: a line that repeats itself is written once, with the number of times") {
   auto out = std::make_shared<kept_log>();
   test_node node{options_with({{out, log_severity::info}})};
