@@ -77,7 +77,7 @@ struct node_options {
   env_variables env{};
 
   /// Where warnings and the lines of log() go: called on the thread that has something to say, must
-  /// not call the node. Empty: warnings to standard error.
+  /// not call the node; when it throws it has lost the line. Empty: warnings to standard error.
   std::function<void(log_severity, std::string_view)> log{};
   /// Where else lines go, each on a thread of its own (log.hpp). With outputs and without `log`
   /// nothing goes to standard error.
@@ -155,7 +155,8 @@ class node {
   /// nothing is left behind.
   [[nodiscard]] result<void> start();
   /// Blocks: stops accepting, drains connections and mailboxes, asks all to exit, ends the threads;
-  /// each stage within its share of `patience`. Not from inside a handler.
+  /// each stage within its share of `patience`. From inside a handler, a start flow or an on_start
+  /// of this node, which it would have to wait for, it is request_stop() and its report says so.
   stop_report stop(std::chrono::nanoseconds patience = std::chrono::seconds{5});
 
   template <class A, class... Arguments>

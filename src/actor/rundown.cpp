@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -153,6 +154,14 @@ void gate::close() noexcept {
       while (place.load(base::seq_cst) == this) std::this_thread::yield();
     }
   }
+}
+
+bool gate::holds_this_thread() const noexcept {
+  if (own_thread == nullptr) return false;
+  const auto* const places = own_thread->cell.inside;
+  return std::any_of(places, places + own_thread->depth, [this](const auto& place) {
+    return place.load(base::relaxed) == this;  // Relaxed: this thread's own.
+  });
 }
 
 foreign_access::foreign_access(gate& through, std::uint32_t node_id) noexcept {

@@ -27,6 +27,8 @@ class gate {
   void open(node_core& core) noexcept;
   /// Nobody is inside when this returns, and nobody comes in.
   void close() noexcept;
+  /// Whether the calling thread is inside, so that it would wait for itself in close().
+  [[nodiscard]] bool holds_this_thread() const noexcept;
   /// For the next node; closed and unused by then.
   void give_back() noexcept;
 

@@ -119,6 +119,8 @@ node::node(std::string name, node_options options)
 }
 
 node::~node() {
+  SLUICE_ASSERT(state_->core->phase() == node_phase::stopped || !core::is_inside(*state_),
+                "a node is destroyed from inside a handler of its own");
   static_cast<void>(stop(std::chrono::seconds{1}));
   state_->way_in.give_back();
   // Relaxed: stop() has joined whoever counts.
@@ -131,11 +133,12 @@ node::~node() {
 }
 
 result<void> node::start() {
-  const std::lock_guard lock{state_->phase_guard};
   core::node_core& core = *state_->core;
-  if (core.phase() != node_phase::built) {
-    return error{error_code::already_started, 0, "node start"};
-  }
+  const error too_late{error_code::already_started, 0, "node start"};
+  // Also before the lock, which a stop() may hold that waits for this very handler.
+  if (core.phase() != node_phase::built) return too_late;
+  const std::lock_guard lock{state_->phase_guard};
+  if (core.phase() != node_phase::built) return too_late;
   auto plans = core::plan_workers(state_->options, core, state_->start_text);
   if (!plans) return plans.error();
   core.budget.messages_max = std::max(1u, state_->options.activation_messages_max);
@@ -182,12 +185,17 @@ result<void> node::start() {
 
 stop_report node::stop(std::chrono::nanoseconds patience) {
   core::node_core& core = *state_->core;
-  const core::execution* here = core::current_execution();
-  // Before the lock, which another stop() may hold that waits for this very handler.
-  SLUICE_ASSERT(here == nullptr || &here->node != &core || core.phase() == node_phase::stopped,
-                "node::stop from inside a handler");
-  const std::lock_guard lock{state_->phase_guard};
   stop_report report;
+  // Before the lock, which another stop() may hold that waits for this very handler.
+  if (core.phase() != node_phase::stopped && core::is_inside(*state_)) {
+    request_stop("stop() was called from inside a handler");
+    report.not_stopped.push_back("node " + state_->name +
+                                 ": stop() from inside a handler cannot wait for it; it was taken "
+                                 "as request_stop()");
+    core.write_log(core::log_level::error, report.not_stopped.front());
+    return report;
+  }
+  const std::lock_guard lock{state_->phase_guard};
   if (core.phase() == node_phase::stopped) return report;
   const base::nanoseconds_t deadline_ns =
       base::now_ns() + std::clamp<base::nanoseconds_t>(patience.count(), 0, patience_max_ns);

@@ -58,6 +58,10 @@ struct node_access {
                                                                    node_core& core,
                                                                    std::string& text);
 
+/// Whether the calling thread runs a handler of this node, a meta's start flow, or what one of its
+/// functions has called back (an on_start within a spawn): the node's end waits for those.
+[[nodiscard]] bool is_inside(const node_state& state) noexcept;
+
 /// The root process: parent of what the node itself spawns.
 [[nodiscard]] result<slot*> spawn_root(execution& by) noexcept;
 

@@ -118,6 +118,11 @@ std::string describe(const slot& each) {
 
 }  // namespace
 
+bool is_inside(const node_state& state) noexcept {
+  const execution* const here = current_execution();
+  return (here != nullptr && &here->node == state.core.get()) || state.way_in.holds_this_thread();
+}
+
 std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t deadline_ns) {
   node_core& core = *state.core;
   foreign_access access{state.way_in, core.id};
