@@ -318,7 +318,7 @@ TEST_CASE("supervisor: a derived type is a supervisor, and a child") {
 }
 
 TEST_CASE("supervisor: crashes in every callback of a child are restarts, not more") {
-  enum class where { constructor, on_start, handler, terminate, timer, completion };
+  enum class where { constructor, on_start, handler, terminate, timer, completion, inspect };
   struct fragile : sluice::actor<fragile, leave> {
     fragile(diary& to, where place) : out(to), crashes(place) {
       if (crashes == where::constructor && out.count("up") != 0 && out.count("broken") == 0) fail();
@@ -340,6 +340,9 @@ TEST_CASE("supervisor: crashes in every callback of a child are restarts, not mo
       throw std::runtime_error("handler");
     }
     void on(const sluice::completion<ask_name>&) { fail(); }
+    void on_inspect(sluice::inspect_items&) {
+      if (crashes == where::inspect) fail();
+    }
     void terminate(const sluice::exit_reason&) {
       if (crashes == where::terminate) fail();
     }
@@ -351,11 +354,16 @@ TEST_CASE("supervisor: crashes in every callback of a child are restarts, not mo
     where crashes;
   };
   for (const where place : {where::constructor, where::on_start, where::handler, where::terminate,
-                            where::timer, where::completion}) {
+                            where::timer, where::completion, where::inspect}) {
     diary out;
     test_node node;
     const pid top = spawn_top(node, {}, {sluice::child<fragile>("f", std::ref(out), place)});
-    node->send(pid_of(*node, top, "f"), leave{});
+    const pid first = pid_of(*node, top, "f");
+    if (place == where::inspect) {
+      CHECK(node->inspect(first).error().code == error_code::receiver_ended);
+    } else {
+      node->send(first, leave{});
+    }
     out.wait_for("up", 2);
     eventually([&] { return pid_of(*node, top, "f").is_valid(); });
     CHECK(node->call(top, sluice::list_children{}).value().at(0).restarts <= 2);
