@@ -1,7 +1,7 @@
 // child_spec: what a supervisor or pool needs to start a child again and again.
 //
-//   child<database>("db", "host=...")                     // copies of these arguments for each
-//   start child<cache>({.id = "cache", .restart = restart_policy::transient}, 4096)
+//   child<database>("db", "host=...")             // copies of these arguments for each start
+//   child<cache>({.id = "cache", .restart = restart_policy::transient}, 4096)
 //
 // A constructor parameter that is a reference gets std::ref(...), and what it names must outlive
 // the supervisor.

@@ -7,8 +7,8 @@
 //   };
 //   struct board : sluice::actor<board> {
 //     void on_start() { static_cast<void>(subscribe<rate>("rates")); }
-//     void on(sluice::published<rate> now) { show(*now); }   // one value, shared by all who hear
-//     it void on(const sluice::event_ended& over) {}            // optional
+//     void on(sluice::published<rate> now) { show(*now); }   // one value, shared by all
+//     void on(const sluice::event_ended& over) {}            // optional
 //   };
 //
 // Order: who subscribes hears the last `buffer` values, then each later one, in the order in which

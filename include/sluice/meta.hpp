@@ -2,13 +2,13 @@
 //
 // It has two flows: start(), alive from spawn to end, and the handlers `on`, activated by mail. The
 // kind of start decides where they run:
-//   void or result<void> start(std::stop_token)   blocking: on a thread of its own, pinned and
-//   named
-//       as the options say. The handlers run on the schedulers, at the same time as start(): what
-//       both touch must be atomic or locked.
-//   io::task<> start(io::context&)                 I/O: a coroutine on the thread that owns the
-//   ring;
-//       the handlers run on that thread too, between its suspensions: no lock.
+//   void or result<void> start(std::stop_token)
+//       blocking: on a thread of its own, pinned and named as the options say. The handlers run on
+//       the schedulers, at the same time as start(): what both touch must be atomic or locked.
+//   io::task<> start(io::context&)
+//       I/O: a coroutine on the thread that owns the ring; the handlers run on that thread too,
+//       between its suspensions: no lock.
+//
 // The return of start() ends the meta. A blocking start must honour its stop token: one that does
 // not is named in the log at node stop and quarantined.
 //

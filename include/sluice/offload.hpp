@@ -126,8 +126,8 @@ class offloading : public Base {
  public:
   /// Runs `function` on a helper thread and waits for what it returns. g++ 12 destroys a temporary
   /// inside a co_await expression twice: give a lambda that captures what has a destructor a name,
-  /// `co_await offload(std::move(named))`. Errors: its own, threw,
-  /// out_of_memory, stopping, not_supported.
+  /// `co_await offload(std::move(named))`. Errors: its own, threw, out_of_memory, stopping,
+  /// not_supported.
   template <class F>
   [[nodiscard]] core::offload_wait<std::remove_cvref_t<F>> offload(F&& function) {
     using plain = std::remove_cvref_t<F>;

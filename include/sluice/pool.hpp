@@ -4,8 +4,8 @@
 //       {.name = "workers"}, sluice::pool_options{.workers = 8},
 //       sluice::child<encoder>(sluice::child_options{.mailbox_max = 1000}));
 //   sluice::handle<encoder> encoders = workers.value().as<encoder>();   // typed sends, as to one
-//   encoders.send(frame{...});                                          // sender and duty to
-//   answer node.call(workers.value(), sluice::resize_pool{16});                // go to the worker
+//   encoders.send(frame{...});              // sender and duty to answer go to the worker
+//   node.call(workers.value(), sluice::resize_pool{16});
 //
 // What arrives is handed on in one hop; the worker sees the first sender and answers it straight.
 // The order between two messages of one sender is kept only if they go to the same worker. A worker

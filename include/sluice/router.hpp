@@ -3,10 +3,10 @@
 //   sluice::routes by;
 //   by.key<order>([](const order& one) { return one.customer; })       // one customer, one member
 //       .to<alarm>(operators)                                          // a type, one receiver
-//       .choose<query>([](const query& one, std::size_t count) {       // or the n-th of the
-//       members
+//       .choose<query>([](const query& one, std::size_t count) {       // or the n-th member
 //         return one.shard % count;
 //       });
+//
 //   auto front = node.spawn<sluice::router>({.name = "orders"}, by,
 //                                           sluice::route_members{"orders-1", "orders-2"});
 //

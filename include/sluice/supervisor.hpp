@@ -1,9 +1,9 @@
 // supervisor: a process that starts, restarts and stops others: its children.
 //
 //   auto top = node.spawn<sluice::supervisor>(
-//       {.name = "top"}, sluice::supervisor_options{.strategy =
-//       sluice::restart_strategy::rest_for_one}, sluice::children{sluice::child<database>("db",
-//       "host=..."), sluice::child<web>("web", 8080)});
+//       {.name = "top"}, sluice::supervisor_options{.strategy = restart_strategy::rest_for_one},
+//       sluice::children{sluice::child<database>("db", "host=..."),
+//                        sluice::child<web>("web", 8080)});
 //   node.call(top.value(), sluice::restart_child{"web"});
 //
 // Children start within the spawn of the supervisor, in order; the first that does not start fails

@@ -2,8 +2,7 @@
 //
 //   task<void> on(job work) {
 //     auto rows = co_await call(store, load{work.key}, 50ms);   // the process waits, no thread
-//     does if (rows) co_await keep(rows.value());                    // task<void> keep(...): a
-//     helper
+//     if (rows) co_await keep(rows.value());                    // task<void> keep(...), a helper
 //   }
 //   task<int> on(total);                                        // answers when it ends
 //

@@ -85,8 +85,8 @@ class execution {
   envelope* current = nullptr;         ///< the message being handled, or null
   exit_reason ending{};                ///< why the running flow wants to end; set with wants_exit
   envelope* last_of_ending = nullptr;  ///< the block of the message that asked for that end
-  base::atomic<bool> is_detached{
-      false};                  ///< foreign threads: the node has stopped and let go of it
+  /// Foreign threads: the node has stopped and let go of it.
+  base::atomic<bool> is_detached{false};
   bool needs_rundown = false;  ///< a blocking meta's own thread: it may outlive the node
   std::uint64_t next_ref = 0;  ///< numbers this thread may give away, up to refs_end
   std::uint64_t refs_end = 0;

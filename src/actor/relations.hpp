@@ -7,15 +7,15 @@
 // it is a message in the end.
 //
 // One side of a link, by what its table says of the other:
-//              link()            link comes   unlink()              unlink comes  done comes   exit
-//              comes
-//   (none)     linked, ask       linked       -                     done          -
-//   dropped linked     -                 -            unlinking, tell it    (none), done  -
-//   (none), taken unlinking  linked, ask       -            -                     done
-//   (none)       (none), dropped "link comes" says nothing to one that is unlinking: it was sent
-//   before the other knew. "done" counts if it names the last unlink(). "exit comes" is the end of
-//   the other: for one that traps, the entry stays `told` until the message for it was handled, so
-//   that unlink() can take it back.
+//              link()       link comes  unlink()        unlink comes  done comes  exit comes
+//   (none)     linked, ask  linked      -               done          -           dropped
+//   linked     -            -           unlinking, ask  (none), done  -           (none), taken
+//   unlinking  linked, ask  -           -               done          (none)      (none), dropped
+//   "link comes" says nothing to one that is unlinking: it was sent before the other knew.
+//   "done comes" counts if it names the last unlink(). "exit comes" is the end of the other: for
+//   one that traps, the entry stays `told` until the message for it was handled, so that unlink()
+//   can take it back.
+//
 // A monitor: watching at the watcher, noted at the watched by the same ref. `down` finds the ref or
 // is dropped.
 //

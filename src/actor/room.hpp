@@ -6,12 +6,12 @@
 // it any more (time-out, end) tells the next.
 // Who: senders and owners of bounded mailboxes, any thread. Progress: a short mutex, taken only
 // when somebody waits.
-// Rules: RO1 the mark is a bit of the mailbox's count of credits, so who gives credits back learns
-// of
-//        it by the same operation, and who sets it learns whether there is room.
-//        RO2 it is set and cleared under the lock: it says "there may be somebody here", to the
-//        slot's next tenant too, who clears it.
-//        RO3 who ends looks after its generation has moved on; who noted itself looks at that.
+// Rules:
+//   RO1 The mark is a bit of the mailbox's count of credits, so who gives credits back learns of it
+//       by the same operation, and who sets it learns whether there is room.
+//   RO2 It is set and cleared under the lock: it says "there may be somebody here", to the slot's
+//       next tenant too, who clears it.
+//   RO3 Who ends looks after its generation has moved on; who noted itself looks at that.
 #pragma once
 
 #include <cstdint>

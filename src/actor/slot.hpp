@@ -91,8 +91,8 @@ static_assert(sizeof(slot) == 2 * base::cache_line_bytes, "two lines a slot");
   return (self.wants & wants_exit) != 0;
 }
 inline constexpr std::uint32_t bound_drops_oldest = 1u << 31;
-inline constexpr std::uint32_t bound_hands_over = 1u
-                                                  << 30;  ///< to its entry in node_core::fallbacks
+/// To its entry in node_core::fallbacks.
+inline constexpr std::uint32_t bound_hands_over = 1u << 30;
 /// In bounded_count: somebody waits for room (room.hpp).
 inline constexpr std::uint32_t room_mark = 1u << 31;
 inline constexpr std::uint32_t bound_flags = bound_drops_oldest | bound_hands_over;

@@ -16,11 +16,11 @@
 //   S7  While an open stream does not read, a reset is noticed all the same: from the first hold on
 //       its socket is watched for errors. What the peer had sent before is lost with it.
 //
-//            close_after_flush  queue sent             end of input    limit, deadline  error,
-//            abort
-//  open      flushing           (half-close if asked)  on_read_closed  tearing          tearing
-//  flushing  -                  lingering | tearing    (noted)         tearing          tearing
-//  lingering -                  -                      tearing         tearing          tearing
+//            close_after_flush  queue sent             end of input    limit, deadline,
+//                                                                      error, abort
+//  open      flushing           (half-close if asked)  on_read_closed  tearing
+//  flushing  -                  lingering | tearing    (noted)         tearing
+//  lingering -                  -                      tearing         tearing
 //  tearing   -    …every operation is reaped, the descriptor closed, on_stream_closed: closed…
 #pragma once
 

@@ -4,8 +4,7 @@
 //   left behind stays untouched at the bottom until trim comes for it.
 // Who: any thread, by way of block_pool.
 // Memory: batches (1 KiB of pointers each) live in a table that only grows, as far as block_pool
-// lets
-//   the depot fill; the blocks themselves are never read here.
+//   lets the depot fill; the blocks themselves are never read here.
 //
 // Rules:
 //   D1  A record's index is in exactly one stack, or held by the thread that popped it.

@@ -4,11 +4,11 @@
 // step by step, and the top supervisor (application_root) says when it has ended. Outlives the node
 // with whoever holds it.
 //
-//            begin_start   started        start_failed   begin_stop   ended
-//  stopped   starting      -              -              (refused)    -
-//  starting  (refused)     running        stopped        (refused)    starting, then stopped!by
-//  mode running   (refused)     -              -              stopping     stopped!by mode
-//  stopping  (refused)     -              -              stopping     stopped
+//            begin_start   started    start_failed   begin_stop   ended
+//  stopped   starting      -          -              (refused)    -
+//  starting  (refused)     running    stopped        (refused)    starting, then stopped!by mode
+//  running   (refused)     -          -              stopping     stopped!by mode
+//  stopping  (refused)     -          -              stopping     stopped
 #pragma once
 
 #include <condition_variable>

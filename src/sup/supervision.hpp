@@ -3,9 +3,9 @@
 // What: the children in the order of their start, each in exactly one state, and what is to be done
 //   next. It starts nothing and reads no clock: the executor (executor.hpp) performs the actions
 //   and reports what became of them; tests do so without a runtime.
-// Who: one thread. Progress: an event costs O(1) for one_for_one and simple_one_for_one,
-// O(children)
-//   for the strategies that restart groups and for stops in order.
+// Who: one thread.
+// Progress: an event costs O(1) for one_for_one and simple_one_for_one, O(children) for the
+//   strategies that restart groups and for stops in order.
 //
 //            start   started  failed    ended       stop, disable,  its turn   patience  resume
 //                                                   delete, group   to end     over
