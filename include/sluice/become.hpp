@@ -80,40 +80,28 @@ struct state_table<S, Actor, messages<Own...>, messages<Theirs...>, messages<Lib
       std::size_t{0} + ... + entries_for<Theirs>)+(std::size_t{0} + ... + entries_for<Library>);
   static constexpr std::size_t size = std::bit_ceil(2 * used + 1);
 
-  struct builder {
-    std::array<handler_entry, size> table{};
-    std::array<bool, size> is_taken{};
-
-    template <class M>
-    constexpr void add(invoke_function invoke) {
-      std::size_t at = name_hash(type_name<M>()) & (size - 1);
-      while (is_taken[at]) at = (at + 1) & (size - 1);
-      is_taken[at] = true;
-      table[at] = {&message_type_of<M>, invoke};
+  template <class M>
+  static constexpr void add_first(handler_entries<size>& made) {
+    if constexpr (handles<S, M>) {
+      made.template add<M>(handler_of<S, M>());
+    } else if constexpr (passes_on && handles<Actor, M>) {
+      made.template add<M>(&invoke_actor<handler_of<Actor, M>()>);
     }
-    template <class M>
-    constexpr void add_first() {
-      if constexpr (handles<S, M>) {
-        add<M>(handler_of<S, M>());
-      } else if constexpr (passes_on && handles<Actor, M>) {
-        add<M>(&invoke_actor<handler_of<Actor, M>()>);
-      }
-      if constexpr (answers<S, M>) {
-        add<request_of<M>>(&invoke_request<S, M>);
-      } else if constexpr (passes_on && answers<Actor, M>) {
-        add<request_of<M>>(&invoke_actor<&invoke_request<Actor, M>>);
-      }
+    if constexpr (answers<S, M>) {
+      made.template add<request_of<M>>(&invoke_request<S, M>);
+    } else if constexpr (passes_on && answers<Actor, M>) {
+      made.template add<request_of<M>>(&invoke_actor<&invoke_request<Actor, M>>);
     }
-    template <class M>
-    constexpr void add_unless_own() {
-      if constexpr (!is_own<M>) add_first<M>();
-    }
-  };
+  }
+  template <class M>
+  static constexpr void add_unless_own(handler_entries<size>& made) {
+    if constexpr (!is_own<M>) add_first<M>(made);
+  }
   static constexpr std::array<handler_entry, size> build() {
-    builder made;
-    (made.template add_first<Own>(), ...);
-    (made.template add_unless_own<Theirs>(), ...);
-    (made.template add_first<Library>(), ...);
+    handler_entries<size> made;
+    (add_first<Own>(made), ...);
+    (add_unless_own<Theirs>(made), ...);
+    (add_first<Library>(made), ...);
     return made.table;
   }
 

@@ -241,6 +241,23 @@ struct flatten<messages<Done...>, messages<Inner...>, Rest...>
 template <class... Done, class First, class... Rest>
 struct flatten<messages<Done...>, First, Rest...> : flatten<messages<Done..., First>, Rest...> {};
 
+/// A dispatch table of Size entries, at most half full, while it is built.
+// Which places are taken is noted apart: under UBSan g++ 12 cannot compare an address with null
+// in a constant expression.
+template <std::size_t Size>
+struct handler_entries {
+  std::array<handler_entry, Size> table{};
+  std::array<bool, Size> is_taken{};
+
+  template <class M>
+  constexpr void add(invoke_function invoke) {
+    std::size_t at = name_hash(type_name<M>()) & (Size - 1);
+    while (is_taken[at]) at = (at + 1) & (Size - 1);
+    is_taken[at] = true;
+    table[at] = {&message_type_of<M>, invoke};
+  }
+};
+
 /// The dispatch table of A for the listed messages and those library messages that A handles.
 template <class A, class Listed, class Library>
 struct dispatch_table;
@@ -258,29 +275,15 @@ struct dispatch_table<A, messages<Listed...>, messages<Library...>> {
       (std::size_t{0} + ... + entries_for<Listed>)+(std::size_t{0} + ... + entries_for<Library>);
   static constexpr std::size_t size = std::bit_ceil(2 * used + 1);
 
-  // Which places are taken is noted apart: under UBSan g++ 12 cannot compare an address with null
-  // in a constant expression.
-  struct builder {
-    std::array<handler_entry, size> table{};
-    std::array<bool, size> is_taken{};
-
-    template <class M>
-    constexpr void add(invoke_function invoke) {
-      std::size_t at = name_hash(type_name<M>()) & (size - 1);
-      while (is_taken[at]) at = (at + 1) & (size - 1);
-      is_taken[at] = true;
-      table[at] = {&message_type_of<M>, invoke};
-    }
-    template <class M>
-    constexpr void add_if_handled() {
-      if constexpr (handles<A, M>) add<M>(handler_of<A, M>());
-      if constexpr (answers<A, M>) add<request_of<M>>(&invoke_request<A, M>);
-    }
-  };
+  template <class M>
+  static constexpr void add_if_handled(handler_entries<size>& made) {
+    if constexpr (handles<A, M>) made.template add<M>(handler_of<A, M>());
+    if constexpr (answers<A, M>) made.template add<request_of<M>>(&invoke_request<A, M>);
+  }
   static constexpr std::array<handler_entry, size> build() {
-    builder made;
-    (made.template add_if_handled<Listed>(), ...);
-    (made.template add_if_handled<Library>(), ...);
+    handler_entries<size> made;
+    (add_if_handled<Listed>(made), ...);
+    (add_if_handled<Library>(made), ...);
     return made.table;
   }
 
