@@ -22,10 +22,10 @@
 //   M1 The right to run is granted only by the push that clears idle or waiting, to its caller.
 //   M2 Only read-modify-writes touch an open word; open() is the one plain store.
 //   M3 A push on a closed word leaves the chain with its caller.
-//   M6 A word waits only when its owner has seen all mail, so none of it is control.
-//   M5 A held envelope keeps its block until it is out of the word: a sender may link to it.
 //   M4 A chain is circular: it is named by its last envelope, whose `next` is its first. `older` of
 //      the last links to the chain pushed before.
+//   M5 A held envelope keeps its block until it is out of the word: a sender may link to it.
+//   M6 A word waits only when its owner has seen all mail, so none of it is control.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +52,7 @@ class mailbox {
       last->older = chain_of(seen);
       const std::uintptr_t kept = is_control ? 0 : (seen & waiting);
       // [MB1] acq_rel: publishes the envelopes, and who clears idle receives what the last owner
-      // left in the slot; pairs MB2 (take), MB3 (park), MB4 (close), MB5 (open),
-      // MB6 (lone), MB7 (park after).
+      // left in the slot; pairs MB2 (take), MB3 (park), MB4 (close), MB5 (open), MB6 (lone).
       // Ends: a failure means that another push or the owner succeeded.
       if (word_.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(last) | kept,
                                       base::acq_rel, base::relaxed)) {
@@ -87,12 +86,7 @@ class mailbox {
   }
 
   /// Owner, `held` handled. True: the word says idle and the caller owns nothing but held's block.
-  [[nodiscard]] bool try_park_after(envelope* held) noexcept {
-    auto expected = reinterpret_cast<std::uintptr_t>(held);
-    // [MB7] release: what the owner wrote to the slot; pairs MB1 (push, by its acquire half).
-    // A failure means new mail on top of the held one.
-    return word_.compare_exchange_strong(expected, idle, base::release, base::relaxed);
-  }
+  [[nodiscard]] bool try_park_after(envelope* held) noexcept { return leave_as(idle, held); }
 
   /// Owner, `held` handled. As take(), without the held envelope.
   [[nodiscard]] envelope* take_above(envelope* held) noexcept {
@@ -105,18 +99,14 @@ class mailbox {
   }
 
   /// Owner, mailbox seen empty. True: the word says idle and the caller owns nothing any more.
-  [[nodiscard]] bool try_park() noexcept { return leave_as(idle); }
+  [[nodiscard]] bool try_park() noexcept { return leave_as(idle, nullptr); }
 
   /// Owner, in a call, mailbox seen empty: as try_park, but only control mail wakes it (M6). False:
   /// there is new mail, which may be control.
-  [[nodiscard]] bool try_wait() noexcept { return leave_as(waiting); }
+  [[nodiscard]] bool try_wait() noexcept { return leave_as(waiting, nullptr); }
 
   /// The same; `held` began the call.
-  [[nodiscard]] bool try_wait_after(envelope* held) noexcept {
-    auto expected = reinterpret_cast<std::uintptr_t>(held);
-    // [MB7] release, as in try_park_after.
-    return word_.compare_exchange_strong(expected, waiting, base::release, base::relaxed);
-  }
+  [[nodiscard]] bool try_wait_after(envelope* held) noexcept { return leave_as(waiting, held); }
 
   /// Owner. Nothing can be pushed from here on; returns what was left, as take() does.
   [[nodiscard]] envelope* close() noexcept {
@@ -145,10 +135,11 @@ class mailbox {
     return reinterpret_cast<envelope*>(word & ~flags);
   }
 
-  bool leave_as(std::uintptr_t state) noexcept {
-    std::uintptr_t expected = owned;
+  // `held` is all that is in the word, or null.
+  bool leave_as(std::uintptr_t state, envelope* held) noexcept {
+    auto expected = reinterpret_cast<std::uintptr_t>(held);
     // [MB3] release: what the owner wrote to the slot; pairs MB1 (push, by its acquire half).
-    // A failure means new mail: take again.
+    // A failure means new mail, on top of the held one: take again.
     return word_.compare_exchange_strong(expected, state, base::release, base::relaxed);
   }
 
