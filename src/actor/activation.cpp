@@ -478,7 +478,7 @@ void finish_end(execution& by) noexcept {
   if (how == loop_end::parked) [[likely]]
     return;  // A1
   if (how == loop_end::yielded) return on.schedule_last(job);
-  execution& by = *static_cast<execution*>(on.context);
+  execution& by = execution_on(on);
   end_process(by, slot_of(job), std::exchange(by.ending, exit_reason{}));
   finish_end(by);
 }
@@ -487,21 +487,21 @@ void finish_end(execution& by) noexcept {
 
 void run_process(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
-  execution& by = *static_cast<execution*>(on.context);
+  execution& by = execution_on(on);
   take_ownership(by, self);
   end_activation(job, on, run_messages<owner_kind::process>(by, self));
 }
 
 void run_suspended(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
-  execution& by = *static_cast<execution*>(on.context);
+  execution& by = execution_on(on);
   take_ownership(by, self);
   end_activation(job, on, run_waiting(by, self));
 }
 
 void run_meta(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
-  execution& by = *static_cast<execution*>(on.context);
+  execution& by = execution_on(on);
   take_ownership(by, self);
   begin_if_new(by, self);
   switch (run_messages<owner_kind::meta>(by, self)) {

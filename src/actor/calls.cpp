@@ -38,9 +38,7 @@ bool closes_circle(execution& by, slot& self, address to) {
 
 std::int64_t deadline_of(slot& self, std::chrono::nanoseconds timeout) noexcept {
   caller from{self};
-  const base::nanoseconds_t now = from.by().clock.not_before_now();
-  const base::nanoseconds_t wait_ns = timeout.count() < 0 ? 0 : timeout.count();
-  return wait_ns > latest_deadline_ns - now ? latest_deadline_ns : now + wait_ns;
+  return deadline_after(timeout.count(), from.by().clock.not_before_now());
 }
 
 envelope* open_call(wait& what, address to, std::uint8_t block, std::size_t bytes,

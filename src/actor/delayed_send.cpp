@@ -3,6 +3,7 @@
 #include <new>
 
 #include "actor/caller.hpp"
+#include "actor/delivery.hpp"
 #include "actor/requests.hpp"
 #include "actor/wake_timer.hpp"
 #include "sched/scheduler.hpp"
@@ -35,8 +36,6 @@ struct delayed_send : sched::timer, sched::work {
 static_assert(sizeof(delayed_send) <= 128, "two cache lines a timer");
 
 namespace {
-
-execution& execution_on(sched::worker& on) noexcept { return *static_cast<execution*>(on.context); }
 
 void let_go(delayed_send& timed) noexcept {
   // [DS1] acq_rel: the other owner's last use happens before the free; pairs DS1.

@@ -36,11 +36,14 @@ struct repeat_kind;
 /// No deadline is later: the last sweep of a wheel must reach it.
 inline constexpr base::nanoseconds_t latest_deadline_ns = INT64_MAX / 4;
 
-/// From now, cut to what a wheel can hold.
-[[nodiscard]] inline base::nanoseconds_t deadline_after(base::nanoseconds_t delay) noexcept {
-  const base::nanoseconds_t now = base::now_ns();
+/// From `now` on, cut to what a wheel can hold.
+[[nodiscard]] inline base::nanoseconds_t deadline_after(base::nanoseconds_t delay,
+                                                        base::nanoseconds_t now) noexcept {
   const base::nanoseconds_t wait = delay < 0 ? 0 : delay;
   return wait > latest_deadline_ns - now ? latest_deadline_ns : now + wait;
+}
+[[nodiscard]] inline base::nanoseconds_t deadline_after(base::nanoseconds_t delay) noexcept {
+  return deadline_after(delay, base::now_ns());
 }
 
 /// To whom it sends.

@@ -9,6 +9,11 @@
 
 namespace sluice::inline v0::core {
 
+/// That of a worker of a node.
+[[nodiscard]] inline execution& execution_on(const sched::worker& on) noexcept {
+  return *static_cast<execution*>(on.context);
+}
+
 [[nodiscard]] constexpr bool is_control_lane(priority lane) noexcept {
   return lane <= priority::system;
 }

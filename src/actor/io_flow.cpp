@@ -16,6 +16,7 @@
 
 #include <sluice/io.hpp>
 
+#include "actor/delivery.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
@@ -141,7 +142,7 @@ io_flow& make_io_flow(meta_state& state) {
 
 void resume_flow(io_flow& flow, std::coroutine_handle<> coroutine) noexcept {
   meta_state& meta = flow.meta;
-  execution& by = *static_cast<execution*>(meta.home->context);
+  execution& by = execution_on(*meta.home);
   {
     const start_flow_scope scope{by, meta.self};
     coroutine.resume();

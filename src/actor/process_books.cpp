@@ -1,6 +1,7 @@
 #include "actor/process_books.hpp"
 
 #include "actor/activation.hpp"
+#include "actor/delivery.hpp"
 #include "actor/process_extension.hpp"
 #include "sched/worker.hpp"
 
@@ -9,7 +10,7 @@ namespace sluice::inline v0::core {
 namespace {
 
 void run_counted(sched::work* job, sched::worker& on) {
-  const execution& by = *static_cast<const execution*>(on.context);
+  const execution& by = execution_on(on);
   // The process may be gone when it has run.
   const std::shared_ptr<process_books> books = slot_of(job).extension->seldom->books;
   // Relaxed, all: counts.

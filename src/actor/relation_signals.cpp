@@ -7,6 +7,7 @@
 #include "actor/activation.hpp"
 #include "actor/caller.hpp"
 #include "actor/control_send.hpp"
+#include "actor/delivery.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/process_extension.hpp"
@@ -162,7 +163,7 @@ void tell_in_turns(execution& by, slot& self, relations& known) noexcept {
 
 void run_farewell(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
-  execution& by = *static_cast<execution*>(on.context);
+  execution& by = execution_on(on);
   tell_in_turns(by, self, *relations_or_null(self));
   by.end_run_of_sends();
 }

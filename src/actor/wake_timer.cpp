@@ -29,8 +29,6 @@ namespace {
 // A dropped timer that fires within this time is left where it is.
 constexpr base::nanoseconds_t soon_ns = 1'000'000'000;
 
-execution& execution_on(sched::worker& on) noexcept { return *static_cast<execution*>(on.context); }
-
 void free_timer(execution& by, wake_timer* clock) noexcept {
   clock->~wake_timer();
   by.blocks.free_bytes(clock, sizeof(wake_timer));

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "actor/delivery.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
@@ -74,7 +75,7 @@ void resolver::count_out() noexcept {
 }
 
 result<void> begin_to_resolve(core::meta_state& asker, resolve_order order) {
-  auto& by = *static_cast<core::execution*>(asker.home->context);
+  auto& by = core::execution_on(*asker.home);
   auto busy = by.node.resolving;
   // Relaxed: as in count_out.
   if (busy->fetch_add(1, base::relaxed) >= resolver::count_max) {

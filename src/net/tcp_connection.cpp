@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actor/control_send.hpp"
+#include "actor/delivery.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
 
@@ -35,7 +36,7 @@ void tcp_connection::stop() {
 
 void tcp_connection::on_conversation_over(io::close_reason why) noexcept {
   core::meta_state& own = state();
-  auto& by = *static_cast<core::execution*>(own.home->context);
+  auto& by = core::execution_on(*own.home);
   core::send_control(by, server_.slot, server_.generation, priority::system,
                      connection_ended{place_});
   core::leave_start(by, own, exit_reason_of(why));  // *this may be gone now

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "actor/delivery.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
@@ -90,7 +91,7 @@ result<void> server::implementation::check_workers(core::execution& by,
 
 void server::implementation::begin(server& self, core::meta_state& state) {
   state_ = &state;
-  by_ = static_cast<core::execution*>(state.home->context);
+  by_ = &core::execution_on(*state.home);
   id_ = self.self();
   // I/O metas live on workers that own rings (core::spawn_meta), and no other driver has one.
   auto& ring = static_cast<io::driver&>(state.home->parking());

@@ -11,7 +11,7 @@
 #include <sluice/pid.hpp>
 
 #include "actor/control_send.hpp"
-#include "actor/execution.hpp"
+#include "actor/delivery.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "actor/start_flow_scope.hpp"
@@ -23,7 +23,7 @@ class teller {
  public:
   /// Of a meta that has a home: from begin() on.
   explicit teller(core::meta_state& meta) noexcept
-      : meta_(meta), by_(*static_cast<core::execution*>(meta.home->context)) {}
+      : meta_(meta), by_(core::execution_on(*meta.home)) {}
 
   [[nodiscard]] core::meta_state& meta() const noexcept { return meta_; }
   [[nodiscard]] core::execution& by() const noexcept { return by_; }
