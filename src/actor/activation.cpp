@@ -93,27 +93,19 @@ void absorb_new_mail(execution& by, slot& self) noexcept {
   if (envelope* const newest = self.box.take()) absorb(by, self, newest);
 }
 
-// Messages of the runtime. False: not one of them. May throw what on_inspect throws.
-bool handle_system_message(execution& by, slot& self, envelope& carried) {
-  const message_type* const type = carried.type->identity;
-  if (type == &message_type_of<request_of<inspect>>) {
+// An inspection is a request like those of users: it has no unhandled_action, which would let one
+// that nobody signed past a full bound.
+bool asks_for_inspection(const message_type& type) noexcept {
+  return type.identity == &message_type_of<request_of<inspect>>;
+}
+
+// A message for which the behaviour has no handler of its own. False: nobody took it. May throw
+// what on_inspect throws.
+[[gnu::noinline]] bool dispatch_unlisted(execution& by, slot& self, envelope& carried) {
+  if (asks_for_inspection(*carried.type)) {
     static_cast<request_of<inspect>*>(carried.payload())->answer.reply(inspect_tenant(by, self));
     return true;
   }
-  if (type == &message_type_of<prune_children>) {
-    prune_dead_children(by, self);
-    return true;
-  }
-  if (type == &message_type_of<start_over>) {
-    note_start_over(by, self, std::move(static_cast<start_over*>(carried.payload())->reason));
-    return true;
-  }
-  return false;
-}
-
-// A message for which the behaviour has no handler of its own. False: nobody took it.
-[[gnu::noinline]] bool dispatch_unlisted(execution& by, slot& self, envelope& carried) {
-  if (handle_system_message(by, self, carried)) return true;
   if (const unhandled_function action = carried.type->identity->when_unhandled) {
     action(self, carried);
     return true;
@@ -309,10 +301,8 @@ template <owner_kind Kind>
 // itself does not.
 bool is_for_user(const slot& self, const message_type& type) noexcept {
   if (type.bound_to == self.what) return true;
-  const message_type* const own = type.identity;
-  if (find_handler(*self.what, *own) != nullptr) return true;
-  return own->when_unhandled == nullptr && own != &message_type_of<request_of<inspect>> &&
-         own != &message_type_of<prune_children>;
+  if (find_handler(*self.what, *type.identity) != nullptr) return true;
+  return type.identity->when_unhandled == nullptr && !asks_for_inspection(type);
 }
 
 enum class control_end : std::uint8_t { served, used_up, wants_end };

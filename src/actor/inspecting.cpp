@@ -9,6 +9,7 @@
 #include "actor/caller.hpp"
 #include "actor/handler_states.hpp"
 #include "actor/life.hpp"
+#include "actor/meta_children.hpp"
 #include "actor/process_extension.hpp"
 #include "actor/requests.hpp"
 #include "base/clock.hpp"

@@ -2,9 +2,6 @@
 
 #include <sluice/logging.hpp>
 
-#include "actor/control_send.hpp"
-#include "actor/delivery.hpp"
-
 #include <algorithm>
 #include <exception>
 #include <new>
@@ -12,9 +9,12 @@
 
 #include "actor/activation.hpp"
 #include "actor/attachments.hpp"
+#include "actor/control_send.hpp"
+#include "actor/delivery.hpp"
 #include "actor/handler_states.hpp"
 #include "actor/kept_mail.hpp"
 #include "actor/message_stash.hpp"
+#include "actor/meta_children.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "actor/process_alias.hpp"
@@ -30,8 +30,6 @@
 namespace sluice::inline v0::core {
 
 namespace {
-
-constexpr std::int32_t prune_threshold_min = 64;
 
 error limit(const char* place) noexcept { return {error_code::limit_reached, 0, place}; }
 
@@ -127,10 +125,7 @@ result<slot*> make_tenant(execution& by, const spawn_order& order, slot_kind kin
   set_bound(by, self, order);
   self.wants = 0;
   self.is_named = 0;
-  const std::uint32_t generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
-  // [LF8] release: the slot is no alias of the generation before; pairs AL1 (owner_of_alias).
-  self.children.store(pack({generation, slot::no_slot}), base::release);
-  self.prune_countdown.store(prune_threshold_min, base::relaxed);
+  begin_children(self);
 #if defined(__cpp_exceptions)
   try {
     order.construct(memory, order.arguments, self);
@@ -295,9 +290,7 @@ void close_tenant(execution& by, slot& self) noexcept {
   // (deliver), ND4 (processes).
   self.generation.store(generation + 1, base::release);
   if (is_bounded(self)) tell_all_waiting(by, self);  // RO3
-  // [LF2] acq_rel: L3, ends the list for good and sees the children pushed; pairs LF3 (link_child).
-  const child_list_head swept =
-      unpack(self.children.exchange(pack({0, slot::no_slot}), base::acq_rel));
+  const std::uint32_t last_children = end_children(self);
   if (envelope* const rest = self.box.close()) self.mail.absorb(rest);
   kept_mail* const heir = has_extension ? heir_of(self) : nullptr;
   while (envelope* const left = self.mail.pop()) {
@@ -313,21 +306,7 @@ void close_tenant(execution& by, slot& self) noexcept {
       by.bury(left, is_stale ? dead_letter::stale : dead_letter::receiver_ended);
     }
   }
-  for (std::uint32_t at = swept.first; at != slot::no_slot;) {
-    slot& child = *by.node.slots.find(at);
-    meta_state& meta = *child.meta;
-    at = meta.next_sibling;  // Before the exchange: an orphan may free itself at once.
-    // The alias's, not the slot's: that of a child that is just ending names the slot's next
-    // tenant.
-    const std::uint32_t child_generation = meta.generation;
-    // [LF4] acq_rel: decides who frees the child; pairs LF5 (child_ended).
-    if (meta.link.exchange(child_link::orphan, base::acq_rel) == child_link::dead) {
-      delete child.meta;
-      release_slot(by, child);
-    } else {
-      send_exit(by, child.index, child_generation, {exit_code::parent_exit, {}});
-    }
-  }
+  tell_children(by, last_children);
 }
 
 void destroy_tenant(execution& by, slot& self) noexcept {
@@ -364,81 +343,6 @@ send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_ge
                        exit_reason reason, exit_kind kind, address from) noexcept {
   return send_control(by, to_slot, to_generation, priority::urgent,
                       exit_request{{from, std::move(reason)}, kind});
-}
-
-bool link_child(slot& parent, std::uint32_t parent_generation, meta_state& child) noexcept {
-  std::uint64_t seen = parent.children.load(base::relaxed);  // Relaxed: the CAS checks it.
-  while (true) {
-    const child_list_head head = unpack(seen);
-    if (head.generation != parent_generation) return false;  // L3
-    child.next_sibling = head.first;
-    // [LF3] release: the child's state and link; pairs LF2 (sweep), LF6 (prune).
-    // Ends: a failure means another child was linked, or the parent ended.
-    if (parent.children.compare_exchange_weak(seen, pack({parent_generation, child.self.index}),
-                                              base::release, base::relaxed)) {
-      return true;
-    }
-  }
-}
-
-void prune_dead_children(execution& by, slot& parent) noexcept {
-  // [LF6] acquire: sees the children pushed; pairs LF3 (link_child).
-  std::uint32_t at = unpack(parent.children.load(base::acquire)).first;
-  std::int32_t living = 0;
-  // The newest stays linked whatever its state: only pushes may move the head.
-  meta_state* before = at == slot::no_slot ? nullptr : by.node.slots.find(at)->meta;
-  at = before == nullptr ? slot::no_slot : before->next_sibling;
-  while (at != slot::no_slot) {
-    slot& child = *by.node.slots.find(at);
-    meta_state* const meta = child.meta;
-    at = meta->next_sibling;
-    // [LF7] acquire: sees the child's end; pairs LF5 (child_ended).
-    if (meta->link.load(base::acquire) == child_link::dead) {
-      before->next_sibling = at;
-      delete meta;
-      release_slot(by, child);
-    } else {
-      before = meta;
-      ++living;
-    }
-  }
-  // Relaxed: a countdown; early or late by the ends under way.
-  parent.prune_countdown.store(std::max(prune_threshold_min, living), base::relaxed);
-}
-
-std::uint64_t count_children(const execution& by, const slot& parent) noexcept {
-  std::uint64_t living = 0;
-  std::uint32_t at = unpack(parent.children.load(base::acquire)).first;  // [LF6]
-  while (at != slot::no_slot) {
-    const meta_state& child = *by.node.slots.find(at)->meta;
-    // Relaxed: a count.
-    if (child.link.load(base::relaxed) != child_link::dead) ++living;
-    at = child.next_sibling;
-  }
-  return living;
-}
-
-void child_ended(execution& by, meta_state& child) noexcept {
-  slot& self = child.self;
-  node_core& node = by.node;
-  slot* const parent = node.slots.find(child.parent_slot);
-  const std::uint32_t parent_generation = child.parent_generation;
-  // It has ended, whoever frees its place and whenever.
-  base::add_single_writer(by.counters.ended, std::uint64_t{1});
-  self.kind.store(slot_kind::ended_meta, base::relaxed);  // Relaxed: a hint for who counts.
-  // [LF5] acq_rel: everything of the child before; decides who frees it; pairs LF4, LF7.
-  if (child.link.exchange(child_link::dead, base::acq_rel) == child_link::orphan) {
-    delete &child;
-    release_slot(by, self);
-    node.note_ended();
-    return;
-  }
-  node.note_ended();
-  // Relaxed: a countdown; a stale parent's slot may be another's, then a prune comes early. Asked
-  // for again every so often, since that early one may have gone to a parent that is no more.
-  const std::int32_t before = parent->prune_countdown.fetch_sub(1, base::relaxed);
-  if (before > 1 || (1 - before) % prune_threshold_min != 0) return;
-  send_control(by, parent->index, parent_generation, priority::system, prune_children{});
 }
 
 }  // namespace sluice::inline v0::core

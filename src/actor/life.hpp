@@ -1,12 +1,9 @@
-// life: how processes begin and end, and what a parent does about its children.
+// life: how processes begin and end.
 //
-// Rules (PROTOCOLS 4, 9):
+// Rules (PROTOCOLS 4):
 //   L1 A spawn runs on the spawner's thread: construct, on_start; an error leaves nothing behind.
 //   L2 End: terminate hook, name, generation + 1 (release), close, bury the rest, children, object,
 //      slot. A push that sees closed keeps its envelope.
-//   L3 A child list head carries the parent's generation; the sweep replaces it, and a push meant
-//      for the old generation fails the spawn: no child is born after the sweep.
-//   L4 Only the parent's owner unlinks the dead.
 #pragma once
 
 #include <sluice/exit_reason.hpp>
@@ -20,8 +17,6 @@
 #include "actor/system_messages.hpp"
 
 namespace sluice::inline v0::core {
-
-struct meta_state;
 
 /// Makes a process; `by` is the spawner's thread, `spawner` who hands its environment down.
 [[nodiscard]] result<pid> spawn_process(execution& by, const spawn_order& order,
@@ -44,8 +39,7 @@ send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_ge
                                                  const env_variables* changes);
 /// Runs a start hook (on_start, init) for the owner; exceptions become errors.
 [[nodiscard]] result<void> run_start_hook(execution& by, slot& self) noexcept;
-/// L2 from the generation on: nobody can reach the tenant any more, its mail is buried, its
-///    children
+/// L2 from the generation on: nobody can reach the tenant any more, its mail is buried, its metas
 /// are told.
 void close_tenant(execution& by, slot& self) noexcept;
 /// Destroys the object.
@@ -55,16 +49,6 @@ void release_slot(execution& by, slot& self) noexcept;
 /// The same, and counts its tenant as ended.
 void free_slot(execution& by, slot& self) noexcept;
 void run_terminate_hook(execution& by, slot& self, const exit_reason& reason) noexcept;
-
-/// Any thread: links a meta below its parent; false when the parent ended (L3).
-[[nodiscard]] bool link_child(slot& parent, std::uint32_t parent_generation,
-                              meta_state& child) noexcept;
-/// Owner of the parent: unlinks dead children and counts the living (L4).
-void prune_dead_children(execution& by, slot& parent) noexcept;
-/// Owner of the parent: those that live.
-[[nodiscard]] std::uint64_t count_children(const execution& by, const slot& parent) noexcept;
-/// The child's end: who frees its slot is decided by its link.
-void child_ended(execution& by, meta_state& child) noexcept;
 
 /// The exception under way as a reason. Only inside a catch block.
 [[nodiscard]] exit_reason reason_of_current_exception(exit_code code) noexcept;

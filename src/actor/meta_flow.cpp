@@ -6,9 +6,11 @@
 
 #include "actor/activation.hpp"
 #include "actor/blocking_threads.hpp"
+#include "actor/caller.hpp"
 #include "actor/control_send.hpp"
 #include "actor/delivery.hpp"
 #include "actor/life.hpp"
+#include "actor/meta_children.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "actor/relation_signals.hpp"
@@ -160,8 +162,9 @@ void begin_if_new(execution& by, slot& self) noexcept {
   by.end_run_of_sends();
 }
 
-void note_start_over(execution& by, slot& self, exit_reason reason) noexcept {
-  by.ending = std::move(reason);
+void handle_start_over(slot& self, envelope& carried) {
+  caller from{self};
+  from.by().ending = std::move(static_cast<start_over*>(carried.payload())->reason);
   self.wants |= wants_exit;
 }
 

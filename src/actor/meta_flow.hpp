@@ -31,8 +31,6 @@ struct meta_state;
 
 /// Handler flow, first activation of an I/O meta: begins its start flow.
 void begin_if_new(execution& by, slot& self) noexcept;
-/// Handler flow: start has returned; by.ending becomes its reason.
-void note_start_over(execution& by, slot& self, exit_reason reason) noexcept;
 /// Handler flow: asked to end. True: the meta ends by itself when it has drained.
 [[nodiscard]] bool ends_by_itself(slot& self, const exit_reason& reason) noexcept;
 /// Handler flow, the meta is to end (by.ending): asks start to stop, closes, leaves.

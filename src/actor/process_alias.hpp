@@ -26,7 +26,7 @@ namespace sluice::inline v0::core {
 
 /// The owner of the alias in this slot with this generation; generation 0 = there is none.
 [[nodiscard]] inline party owner_of_alias(const slot& place, std::uint32_t generation) noexcept {
-  // [AL1] acquire: PA1; pairs AP2 (create_alias), LF8 (make_tenant).
+  // [AL1] acquire: PA1; pairs AP2 (create_alias), CH1 (begin_children).
   const child_list_head owner = unpack(place.children.load(base::acquire));
   // [AL2] acquire: the owner was still this one's; pairs AP1 (end_alias).
   if (place.generation.load(base::acquire) != generation) return {};

@@ -25,10 +25,16 @@ inline constexpr unhandled_function unhandled_action<exit_request> = &handle_exi
 
 /// System: enough children have ended; unlink them (PROTOCOLS 9).
 struct prune_children {};
+void handle_prune_children(slot& self, envelope& carried);
+template <>
+inline constexpr unhandled_function unhandled_action<prune_children> = &handle_prune_children;
 
 /// Urgent, from a meta's start() to its own handler flow: start has returned.
 struct start_over {
   exit_reason reason;
 };
+void handle_start_over(slot& self, envelope& carried);
+template <>
+inline constexpr unhandled_function unhandled_action<start_over> = &handle_start_over;
 
 }  // namespace sluice::inline v0::core
