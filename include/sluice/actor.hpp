@@ -43,6 +43,7 @@
 #include <sluice/offload.hpp>
 #include <sluice/options.hpp>
 #include <sluice/pid.hpp>
+#include <sluice/receiving.hpp>
 #include <sluice/request.hpp>
 #include <sluice/send_waiting.hpp>
 #include <sluice/stash.hpp>
@@ -260,8 +261,9 @@ class asking : public Base {
 
 /// The erased base of all processes.
 class actor_base
-    : public core::logging<core::hearing_dead_letters<core::waiting_for_room<core::offloading<
-          core::waiting<core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>>> {
+    : public core::logging<core::hearing_dead_letters<
+          core::receiving<core::waiting_for_room<core::offloading<core::waiting<
+              core::linking<core::stashing<core::sending<core::usual_lane::main>>>>>>>>> {
  public:
   [[nodiscard]] pid self() const noexcept { return core::pid_of(*self_); }
 

@@ -32,6 +32,7 @@
 #include <sluice/pid.hpp>
 #include <sluice/pool.hpp>
 #include <sluice/port.hpp>
+#include <sluice/receiving.hpp>
 #include <sluice/request.hpp>
 #include <sluice/result.hpp>
 #include <sluice/router.hpp>

@@ -9,6 +9,7 @@
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "actor/process_books.hpp"
+#include "actor/receiving.hpp"
 #include "actor/room.hpp"
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
@@ -357,6 +358,81 @@ envelope* lone_reply(slot& self) noexcept {
   return is_reply ? held : nullptr;
 }
 
+// Goes on with the handler that takes `found` out of turn.
+void hand_over_received(execution& by, slot& self, envelope* found) noexcept {
+  std::uint32_t credits = found->lane >> 7;
+  settle_received(self, *found);
+  base::add_single_writer(by.counters.handled, std::uint64_t{1});
+  by.free_envelope(found);
+  return_credits(by, self, credits);
+}
+
+// A handler that received is over; the rest of the mail is a turn of its own, so however many
+// handlers find what they wait for, none runs on top of another.
+[[nodiscard]] loop_end leave_received(execution& by, slot& self) noexcept {
+  self.job.run = usual_run_of(self);
+  const bool is_empty = self.mail.is_empty();
+  release_ownership(by, self);
+  return is_empty && self.box.try_park() ? loop_end::parked : loop_end::yielded;  // A1, A2
+}
+
+// A handler that received waits for something else.
+[[nodiscard]] loop_end leave_receiving(execution& by, slot& self, std::uint8_t wants) noexcept {
+  self.job.run = &run_suspended;
+  self.wants = static_cast<std::uint8_t>(wants & ~wants_suspension);
+  const bool is_quiet = self.wants == 0 && !self.mail.has_control();  // M6
+  release_ownership(by, self);
+  return is_quiet && self.box.try_wait() ? loop_end::parked : loop_end::yielded;  // A1, A2
+}
+
+// The owner of a process whose handler receives: as run_waiting, but its mail wakes it, and is
+// looked through.
+[[gnu::noinline]] loop_end run_receiving(execution& by, slot& self) noexcept {
+  budget left{by.node.budget};
+  while (true) {
+    absorb_new_mail(by, self);
+    switch (serve_control(by, self, left)) {
+      case control_end::served: break;
+      case control_end::wants_end: return loop_end::wants_end;
+      case control_end::used_up: release_ownership(by, self); return loop_end::yielded;
+    }
+    const mail_search seen = search_mail(self);
+    if (seen.found != nullptr) hand_over_received(by, self, seen.found);
+    by.end_run_of_sends();  // X2; of a predicate, or of what was in the message.
+    if ((self.wants & wants_exit) != 0) return loop_end::wants_end;
+    const bool is_settled = (self.wants & wants_resumption) != 0;
+    if (!seen.is_over && !(is_settled && has_seen_all(self))) {
+      release_ownership(by, self);
+      return loop_end::yielded;
+    }
+    if (!is_settled && sleep_until_received(by, self)) {
+      release_ownership(by, self);
+      if (self.box.try_park()) return loop_end::parked;  // A1, A2
+      take_ownership(by, self);
+      continue;
+    }
+    const std::uint8_t wants = resume(by, self);
+    if ((wants & wants_exit) != 0) return loop_end::wants_end;
+    const bool receives_again = wants == (wants_suspension | wants_receive);
+    if (!receives_again) {
+      forget_marks(self);
+      return is_suspended(self) ? leave_receiving(by, self, wants) : leave_received(by, self);
+    }
+    self.wants = 0;
+    if (left.after_message() == budget::verdict::used_up) {
+      release_ownership(by, self);
+      return loop_end::yielded;
+    }
+  }
+}
+
+// A handler begins to receive.
+[[nodiscard]] loop_end begin_receiving(execution& by, slot& self) noexcept {
+  self.job.run = &run_receiver;
+  self.wants = 0;
+  return run_receiving(by, self);
+}
+
 // A handler was resumed and is over, gives way, or its process ends.
 [[nodiscard]] loop_end leave_resumed(execution& by, slot& self, std::uint8_t wants) noexcept {
   if ((wants & wants_exit) != 0) return loop_end::wants_end;
@@ -364,6 +440,7 @@ envelope* lone_reply(slot& self) noexcept {
     self.job.run = usual_run_of(self);
     return run_backlog<owner_kind::process>(by, self);
   }
+  if ((wants & wants_receive) != 0) return begin_receiving(by, self);
   self.wants = static_cast<std::uint8_t>(wants & ~wants_suspension);
   release_ownership(by, self);
   return loop_end::yielded;
@@ -400,7 +477,8 @@ envelope* lone_reply(slot& self) noexcept {
 }
 
 loop_end leave_suspended(execution& by, slot& self) noexcept {
-  if ((self.wants & wants_yield) != 0) {
+  if ((self.wants & (wants_yield | wants_receive)) != 0) {
+    if ((self.wants & wants_receive) != 0) return begin_receiving(by, self);
     self.wants = static_cast<std::uint8_t>(self.wants & ~wants_yield);
     release_ownership(by, self);
     return loop_end::yielded;
@@ -487,6 +565,13 @@ void run_suspended(sched::work* job, sched::worker& on) {
   execution& by = execution_on(on);
   take_ownership(by, self);
   end_activation(job, on, run_waiting(by, self));
+}
+
+void run_receiver(sched::work* job, sched::worker& on) {
+  slot& self = slot_of(job);
+  execution& by = *static_cast<execution*>(on.context);
+  take_ownership(by, self);
+  end_activation(job, on, run_receiving(by, self));
 }
 
 void run_meta(sched::work* job, sched::worker& on) {

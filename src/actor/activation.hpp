@@ -18,6 +18,7 @@ namespace sluice::inline v0::core {
 /// The run functions of slot::job.
 void run_process(sched::work* job, sched::worker& on);
 void run_suspended(sched::work* job, sched::worker& on);  ///< of a process whose handler waits
+void run_receiver(sched::work* job, sched::worker& on);   ///< of one whose handler receives
 void run_meta(sched::work* job, sched::worker& on);
 
 [[nodiscard]] inline slot& slot_of(sched::work* job) noexcept {

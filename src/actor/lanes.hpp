@@ -116,6 +116,21 @@ class lanes {
     append(own.lane & lane_mask, &own);
   }
 
+  /// The last of a lane, which names its list, or null.
+  [[nodiscard]] envelope* last_of(priority lane) const noexcept {
+    return last_[static_cast<unsigned>(lane)];
+  }
+  /// Takes `each` out of its lane, where it follows `before`.
+  void take_out(unsigned lane, envelope* before, envelope* each) noexcept {
+    if (before == each) {  // Alone.
+      last_[lane] = nullptr;
+      occupied_ = static_cast<std::uint8_t>(occupied_ & ~(1u << lane));
+      return;
+    }
+    before->next = each->next;
+    if (last_[lane] == each) last_[lane] = before;
+  }
+
   /// Counts at most `count_max` messages of a lane.
   [[nodiscard]] lane_view look_at(unsigned lane, std::uint64_t count_max) const noexcept {
     lane_view seen;
@@ -152,16 +167,6 @@ class lanes {
     if (last_[lane] != nullptr) std::swap(last_[lane]->next, last->next);
     last_[lane] = last;
     occupied_ = static_cast<std::uint8_t>(occupied_ | 1u << lane);
-  }
-
-  void take_out(unsigned lane, envelope* before, envelope* each) noexcept {
-    if (before == each) {  // Alone.
-      last_[lane] = nullptr;
-      occupied_ = static_cast<std::uint8_t>(occupied_ & ~(1u << lane));
-      return;
-    }
-    before->next = each->next;
-    if (last_[lane] == each) last_[lane] = before;
   }
 
   envelope* pop_lane(unsigned lane) noexcept {

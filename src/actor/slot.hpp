@@ -49,6 +49,7 @@ inline constexpr std::uint8_t wants_exit = 1;        ///< execution::ending says
 inline constexpr std::uint8_t wants_suspension = 2;  ///< its handler waits (suspension.hpp)
 inline constexpr std::uint8_t wants_resumption = 4;  ///< what its handler waited for is there
 inline constexpr std::uint8_t wants_yield = 8;       ///< to the tail of the run queue
+inline constexpr std::uint8_t wants_receive = 16;    ///< with wants_suspension: for its own mail
 
 struct alignas(base::cache_line_bytes) slot {
   static constexpr std::uint32_t no_slot = UINT32_MAX;

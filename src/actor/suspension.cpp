@@ -37,13 +37,6 @@ void count_waiting_over(slot& self) noexcept {
   base::add_single_writer(counters_of(self).suspended_over, std::uint64_t{1});
 }
 
-void settle(slot& self, wait& what, void* payload, const error& why) noexcept {
-  count_waiting_over(self);
-  what.id = {};
-  what.settle(what, payload, why);
-  self.wants |= wants_resumption;
-}
-
 // SU4
 void destroy_frames(process_promise_base* innermost) noexcept {
   while (innermost != nullptr) {
@@ -161,6 +154,13 @@ wait* open_wait(slot& self) noexcept {
   return there == nullptr || there->handler == nullptr ? nullptr : there->handler->waits_for;
 }
 
+void settle_open(slot& self, wait& what, void* payload, const error& why) noexcept {
+  count_waiting_over(self);
+  what.id = {};
+  what.settle(what, payload, why);
+  self.wants |= wants_resumption;
+}
+
 bool is_suspended(const slot& self) noexcept {
   return !is_meta(self) && self.extension != nullptr && self.extension->waiting.handler != nullptr;
 }
@@ -209,9 +209,9 @@ void look_at_clock(slot& self, envelope&) {
   wait* const what = open_wait(self);
   if (what == nullptr || what->deadline_ns == waits_for_ever) return;
   caller from{self};
-  if (what->deadline_ns <= base::now_ns()) return settle(self, *what, nullptr, {});
+  if (what->deadline_ns <= base::now_ns()) return settle_open(self, *what, nullptr, {});
   if (!wake_at(from.by(), self, self.extension->waiting.clock, what->deadline_ns)) {
-    settle(self, *what, nullptr, {error_code::out_of_memory, 0, "wait"});
+    settle_open(self, *what, nullptr, {error_code::out_of_memory, 0, "wait"});
   }
 }
 
@@ -241,6 +241,14 @@ void end_wait(slot& self) noexcept {
   self.wants = static_cast<std::uint8_t>(self.wants & ~wants_suspension);
 }
 
+bool begin_open_wait(wait& what, process_promise_base& awaiter) noexcept {
+  suspension* const there = enter_wait(what);
+  if (there == nullptr) return false;
+  note_waiting(*what.process, *there, what, awaiter);
+  count_waiting(*what.process);
+  return true;
+}
+
 bool begin_yield(wait& what, process_promise_base& awaiter) noexcept {
   suspension* const there = enter_wait(what);
   if (there == nullptr) return false;
@@ -252,7 +260,7 @@ bool begin_yield(wait& what, process_promise_base& awaiter) noexcept {
 bool settle_wait(slot& self, ref id, void* payload) noexcept {
   wait* const what = open_wait(self);
   if (what != nullptr && what->id == id && id.number != 0) {
-    settle(self, *what, payload, {});
+    settle_open(self, *what, payload, {});
     return true;
   }
   base::add_single_writer(counters_of(self).late_completions, std::uint64_t{1});  // SU3

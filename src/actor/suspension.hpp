@@ -6,7 +6,8 @@
 //  ready       refused       late       -              running          gone
 //
 // The coroutine's frame holds everything (task.hpp, waiting.hpp); the process knows its root. While
-// a process waits its job is run_suspended (activation.cpp) and its mailbox waits (M6).
+// a process waits its job is run_suspended (activation.cpp) and its mailbox waits (M6); for one
+// that receives see receiving.hpp.
 // Who: the owner of the process.
 // Rules:
 //   SU1 One handler a process waits; one served meanwhile may not.
@@ -36,11 +37,15 @@ void look_at_clock(slot& self, envelope& carried);
 template <>
 inline constexpr unhandled_function unhandled_action<time_is_up> = &look_at_clock;
 
+/// As begin_wait, but nothing looks at the clock.
+[[nodiscard]] bool begin_open_wait(wait& what, process_promise_base& awaiter) noexcept;
 /// Takes back a begin_wait in the same breath: the handler goes on.
 void end_wait(slot& self) noexcept;
 
 /// What is waited for and not yet settled, or null.
 [[nodiscard]] wait* open_wait(slot& self) noexcept;
+/// Settles what is open.
+void settle_open(slot& self, wait& what, void* payload, const error& why) noexcept;
 
 /// Whether a handler of `self` waits.
 [[nodiscard]] bool is_suspended(const slot& self) noexcept;

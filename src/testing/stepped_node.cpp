@@ -26,7 +26,7 @@ std::unique_ptr<io::simulation> make_simulation(std::uint64_t seed) {
 
 bool is_of_a_slot(const sched::work& item) noexcept {
   return item.run == &core::run_process || item.run == &core::run_suspended ||
-         item.run == &core::run_meta;
+         item.run == &core::run_receiver || item.run == &core::run_meta;
 }
 
 }  // namespace
