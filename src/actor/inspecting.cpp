@@ -8,7 +8,6 @@
 #include "actor/attachments.hpp"
 #include "actor/caller.hpp"
 #include "actor/handler_states.hpp"
-#include "actor/life.hpp"
 #include "actor/meta_children.hpp"
 #include "actor/process_extension.hpp"
 #include "actor/requests.hpp"

@@ -15,6 +15,7 @@
 #include "actor/message_stash.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/process_books.hpp"
+#include "actor/receiving.hpp"
 #include "actor/slot_extension.hpp"
 #include "actor/suspension.hpp"
 
@@ -24,13 +25,14 @@ class kept_mail;
 
 /// Owner only, as all of this.
 struct seldom_used {
-  std::unique_ptr<attachments> attached;   ///< events and groups; null until there are some
-  std::unique_ptr<log_settings> logging;   ///< null until something is set
-  std::unique_ptr<handler_states> states;  ///< null until it has become one
-  std::unique_ptr<message_stash> stash;    ///< null until something is put aside
-  std::shared_ptr<kept_mail> heir;         ///< takes what is unread at the end; null = nobody
-  std::vector<std::uint32_t> aliases;      ///< their slots
-  std::shared_ptr<process_books> books;    ///< null until somebody inspects it
+  std::unique_ptr<attachments> attached;    ///< events and groups; null until there are some
+  std::unique_ptr<log_settings> logging;    ///< null until something is set
+  std::unique_ptr<handler_states> states;   ///< null until it has become one
+  std::unique_ptr<message_stash> stash;     ///< null until something is put aside
+  std::unique_ptr<receive_marks> receives;  ///< null until a handler receives
+  std::shared_ptr<kept_mail> heir;          ///< takes what is unread at the end; null = nobody
+  std::vector<std::uint32_t> aliases;       ///< their slots
+  std::shared_ptr<process_books> books;     ///< null until somebody inspects it
 };
 
 struct process_extension : slot_extension {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <new>
 
-#include "actor/slot_extension.hpp"
+#include "actor/process_extension.hpp"
 #include "actor/suspension.hpp"
 #include "actor/wake_timer.hpp"
 #include "base/assert.hpp"
@@ -70,10 +70,18 @@ envelope* take_out(envelope*& last, envelope* before) noexcept {
   return each;
 }
 
+// Null when memory is out.
+receive_marks* marks_or_made(slot& self) noexcept {
+  seldom_used* const more = seldom_or_made(self);
+  if (more == nullptr) return nullptr;
+  if (more->receives == nullptr) more->receives.reset(new (std::nothrow) receive_marks);
+  return more->receives.get();
+}
+
 }  // namespace
 
 mail_search search_mail(slot& self) noexcept {
-  receive_marks& marks = *self.extension->receives;
+  receive_marks& marks = *self.extension->seldom->receives;
   receive_wait& what = wait_of(self);
   // Relaxed: set by the spawner.
   if ((self.bounded_max.load(base::relaxed) & bound_drops_oldest) != 0) marks = {};  // RE1
@@ -119,13 +127,12 @@ bool sleep_until_received(execution& by, slot& self) noexcept {
 
 bool has_seen_all(const slot& self) noexcept { return wait_of(self).has_seen_all; }
 
-void forget_marks(slot& self) noexcept { *self.extension->receives = {}; }
+void forget_marks(slot& self) noexcept { *self.extension->seldom->receives = {}; }
 
 bool begin_receive(receive_wait& what, process_promise_base& awaiter) noexcept {
   slot& self = *what.process;
   if (!begin_open_wait(what, awaiter)) return false;
-  auto& marks = self.extension->receives;
-  if (marks == nullptr) marks.reset(new (std::nothrow) receive_marks);
+  receive_marks* const marks = marks_or_made(self);
   if (marks == nullptr) {
     end_wait(self);
     what.settle(what, nullptr, {error_code::out_of_memory, 0, "receive"});

@@ -7,11 +7,6 @@
 #include <memory>
 
 #include "actor/environment.hpp"
-#include "actor/handler_states.hpp"
-#include "actor/log_settings.hpp"
-#include "actor/message_stash.hpp"
-#include "actor/process_books.hpp"
-#include "actor/receiving.hpp"
 #include "actor/relations.hpp"
 #include "actor/requests.hpp"
 
@@ -22,21 +17,6 @@ struct slot_extension {
   std::unique_ptr<request_book> requests;  ///< null until there is one
   shared_environment env;                  ///< null = the node's; from the spawn on
   std::unique_ptr<relations> related;      ///< null until there is one
-};
-
-class kept_mail;
-
-/// Of a process, made when it is first needed.
-struct process_extension : slot_extension {
-  std::unique_ptr<attachments> attached;   ///< events and groups; null until there are some
-  std::unique_ptr<log_settings> logging;   ///< null until something is set
-  std::unique_ptr<handler_states> states;  ///< null until it has become one
-  std::unique_ptr<message_stash> stash;    ///< null until something is put aside
-  suspension waiting;
-  std::unique_ptr<receive_marks> receives;  ///< null until a handler receives
-  std::shared_ptr<kept_mail> heir;          ///< takes what is unread at the end; null = nobody
-  std::vector<std::uint32_t> aliases;       ///< their slots
-  std::shared_ptr<process_books> books;     ///< null until somebody inspects it
 };
 
 }  // namespace sluice::inline v0::core
