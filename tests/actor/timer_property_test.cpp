@@ -11,6 +11,7 @@
 #include "actor/test_node.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
+#include "sched/timer_wheel.hpp"
 
 using namespace std::chrono_literals;
 using sluice::base::now_ns;
@@ -135,11 +136,22 @@ struct clockwork : sluice::actor<clockwork, meet, step, due, held_timer> {
   std::vector<held_timer> own{};
 };
 
+// About the moment in which it does, if that is soon: a cancel from here travels then.
+void wait_until_it_fires(std::int64_t due_ns, random_source& random) {
+  constexpr std::int64_t tick_ns = sluice::sched::timer_wheel::tick_ns;
+  const std::int64_t fires_ns = (due_ns + tick_ns - 1) / tick_ns * tick_ns;
+  if (fires_ns - now_ns() > 1'000'000) return;
+  const auto before_ns = static_cast<std::int64_t>(random.next_below(8'000));
+  while (now_ns() < fires_ns - before_ns) {
+  }
+}
+
 }  // namespace
 
 TEST_CASE("timers: random ones on several schedulers fire once, not early, unless cancelled") {
   const std::uint64_t seed = static_cast<std::uint64_t>(now_ns());
   INFO("seed " << seed);
+  random_source random{seed};
   all_fates out;
   test_node node{plain_options(3)};
   std::vector<sluice::pid> everybody;
@@ -154,7 +166,10 @@ TEST_CASE("timers: random ones on several schedulers fire once, not early, unles
   bool are_over = false;
   while (!are_over) {
     are_over = out.over.value() == clocks;
-    for (held_timer& each : out.take_outside()) out.cancel(each);
+    for (held_timer& each : out.take_outside()) {
+      wait_until_it_fires(out.fates[each.id].due_ns, random);
+      out.cancel(each);
+    }
   }
   node.settle();  // The last are due, and what was cancelled elsewhere is back home.
   const auto sums = node.finish();
