@@ -107,6 +107,23 @@ struct message_statistics {
   std::uint64_t alive = 0;             ///< processes and metas, without the node's root process
 };
 
+/// Of one kind of process or meta: an actor or meta type. Sums since the start, told after it
+/// ended, too. spawned == alive + ended().
+struct behaviour_statistics {
+  std::string name;  ///< the type's, as the compiler spells it
+  std::uint64_t alive = 0;
+  std::uint64_t spawned = 0;
+  // By why they ended.
+  std::uint64_t normal = 0, shutdown = 0, killed = 0, exception = 0;
+  std::uint64_t init_failed = 0;  ///< on_start or init refused or threw
+  std::uint64_t parent_exit = 0;
+  std::uint64_t error = 0;  ///< by a reason of its own, or handed on by a link (no_process, too)
+
+  [[nodiscard]] std::uint64_t ended() const noexcept {
+    return normal + shutdown + killed + exception + init_failed + parent_exit + error;
+  }
+};
+
 struct scheduler_statistics {
   std::uint64_t activations = 0;
   std::uint64_t steals = 0;
@@ -271,6 +288,9 @@ class node {
   /// a failed start: why, and what to do.
   [[nodiscard]] std::string start_text() const;
   [[nodiscard]] message_statistics messages() const;
+  /// Each kind that there was, in the order of their names; without the node's root process. Costs
+  /// a spawn and an end a few instructions, messages nothing.
+  [[nodiscard]] std::vector<behaviour_statistics> behaviours() const;
   [[nodiscard]] std::vector<scheduler_statistics> schedulers() const;
   /// Of those threads that own a ring, in their order.
   [[nodiscard]] std::vector<ring_statistics> rings() const;

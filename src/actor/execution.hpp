@@ -21,6 +21,7 @@
 #include <sluice/exit_reason.hpp>
 #include <sluice/message.hpp>
 
+#include "actor/kind_book.hpp"
 #include "actor/slot.hpp"
 #include "actor/slot_table.hpp"
 #include "base/atomic.hpp"
@@ -93,6 +94,7 @@ class execution {
   slot_cache free_slots;
   execution_counters counters;
   base::tick_clock clock;  ///< of deadlines
+  kind_book kinds;
 
   /// A block for an envelope of class `block`; null when memory is out (an arena limit).
   [[nodiscard]] envelope* make_envelope(std::uint8_t block, std::size_t bytes) noexcept;

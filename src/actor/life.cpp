@@ -191,6 +191,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
   if (order.log_level != log_severity::debug) set_log_level(self, order.log_level);
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   base::add_single_writer(by.counters.spawned, std::uint64_t{1});
+  by.kinds.count_spawned(*self.what);
   self.box.open();
   ref monitored_as;
   if (order.link || order.monitor) monitored_as = relate_spawned(by, order, spawner, self);
@@ -219,6 +220,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
     end_aliases(by, self);
     close_tenant(by, self);
     destroy_tenant(by, self);
+    by.kinds.count_ended(*self.what, exit_code::init_failed);
     if (spawner != nullptr) forget_spawned(*spawner, self, monitored_as);
     tell_and_free(by, self, {exit_code::init_failed, begun.error().message()});
     return begun.error();
@@ -271,6 +273,7 @@ void end_process(execution& by, slot& self, const exit_reason& reason) noexcept 
   }
   close_tenant(by, self);
   destroy_tenant(by, self);
+  by.kinds.count_ended(*self.what, reason.code);
   if (self.extension != nullptr) {  // So may a link or monitor that came at the last moment (LM1).
     tell_and_free(by, self, reason);
   } else {

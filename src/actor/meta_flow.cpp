@@ -31,6 +31,7 @@ void finish(execution& by, meta_state& meta) noexcept {
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp; terminate may send.
   run_terminate_hook(by, self, meta.reason);
   destroy_tenant(by, self);
+  by.kinds.count_ended(*self.what, meta.reason.code);
   tell_all(by, self, meta.reason);
   child_ended(by, meta);
 }
@@ -72,6 +73,7 @@ void undo(execution& by, slot& self) noexcept {
   self.state = life::ending;
   close_tenant(by, self);
   destroy_tenant(by, self);
+  by.kinds.count_ended(*self.what, exit_code::init_failed);
   delete self.meta;
   free_slot(by, self);
 }
@@ -108,6 +110,7 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
   const alias who{by.node.id, self.index, meta->generation};
   base::add_single_writer(by.counters.spawned, std::uint64_t{1});
+  by.kinds.count_spawned(*self.what);
   self.box.open();
   exit_reason kept = std::exchange(by.ending, exit_reason{});  // The spawner's, if it is to end.
   const auto begun = run_start_hook(by, self);

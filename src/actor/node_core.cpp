@@ -63,6 +63,8 @@ void node_core::detach(execution& by) noexcept {
 void node_core::fold(const execution& by) noexcept {
   folded_.add_consumed(by.counters);
   folded_.add_sent(by.counters);
+  by.kinds.add_ended(folded_kinds_);
+  by.kinds.add_spawned(folded_kinds_);
 }
 
 void node_core::detach_foreign() noexcept {
@@ -86,6 +88,14 @@ message_totals node_core::totals() const {
   // All that was consumed first, then all that was sent: never more consumed than sent.
   for (const execution* by : executions_) sums.add_consumed(by->counters);
   for (const execution* by : executions_) sums.add_sent(by->counters);
+  return sums;
+}
+
+std::vector<kind_totals> node_core::kinds() const {
+  const std::lock_guard lock{executions_guard_};
+  std::vector<kind_totals> sums = folded_kinds_;
+  for (const execution* by : executions_) by->kinds.add_ended(sums);  // As in totals.
+  for (const execution* by : executions_) by->kinds.add_spawned(sums);
   return sums;
 }
 

@@ -132,6 +132,8 @@ struct node_core {
   /// The gate is closed: folds the counters of the foreign threads, which may free theirs then.
   void detach_foreign() noexcept;
   [[nodiscard]] message_totals totals() const;
+  /// By behaviour; never more that ended than were spawned.
+  [[nodiscard]] std::vector<kind_totals> kinds() const;
 
   void report_dead_letter(const envelope& dead, dead_letter why) noexcept;
   /// A line of the runtime's own.
@@ -149,6 +151,7 @@ struct node_core {
   mutable std::mutex executions_guard_;
   std::vector<execution*> executions_;
   message_totals folded_;
+  std::vector<kind_totals> folded_kinds_;
   base::atomic<base::nanoseconds_t> next_report_ns_{0};
   base::atomic<std::uint64_t> unreported_{0};
 };

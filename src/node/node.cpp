@@ -349,5 +349,30 @@ result<slot*> spawn_root(execution& by) noexcept {
 }
 
 }  // namespace core
+
+std::vector<behaviour_statistics> node::behaviours() const {
+  const auto ended = [](const core::kind_totals& of, exit_code why) {
+    return of.ended[static_cast<unsigned>(why)];
+  };
+  std::vector<behaviour_statistics> all;
+  for (const core::kind_totals& each : state_->core->kinds()) {
+    if (each.what == nullptr || each.what == &behaviour_of<core::root_process>::value) continue;
+    behaviour_statistics& one = all.emplace_back();
+    one.name = each.what->name;
+    one.spawned = each.spawned;
+    one.normal = ended(each, exit_code::normal);
+    one.shutdown = ended(each, exit_code::shutdown);
+    one.killed = ended(each, exit_code::killed);
+    one.exception = ended(each, exit_code::exception);
+    one.init_failed = ended(each, exit_code::init_failed);
+    one.parent_exit = ended(each, exit_code::parent_exit);
+    one.error = ended(each, exit_code::error) + ended(each, exit_code::no_process);
+    one.alive = one.spawned - one.ended();
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto& left, const auto& right) { return left.name < right.name; });
+  return all;
+}
+
 }  // namespace v0
 }  // namespace sluice
