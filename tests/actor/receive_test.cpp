@@ -37,6 +37,10 @@ struct wanted {  // nobody lists or handles it
 struct parcel {
   std::unique_ptr<std::string> text;
 };
+struct watch {};
+struct feed {
+  int count = 0;
+};
 struct asked {
   using reply = int;
   int number = 0;
@@ -54,7 +58,7 @@ struct outcomes {
 };
 
 // Runs the body that the test gives it, and notes what else comes.
-struct receiver : sluice::actor<receiver, begin, hold, note, keep, asked, sluice::down> {
+struct receiver : sluice::actor<receiver, begin, hold, note, keep, watch, asked, sluice::down> {
   using body_function = task<void> (*)(receiver&);
   receiver(outcomes& into_, body_function body_, sluice::address other_ = {})
       : into(&into_), body(body_), other(other_) {}
@@ -76,6 +80,7 @@ struct receiver : sluice::actor<receiver, begin, hold, note, keep, asked, sluice
     into->done.add();
   }
   void on(keep) { keeps = true; }
+  void on(watch) { static_cast<void>(monitor(other)); }
   int on(asked one) { return one.number; }
   void on(const sluice::down&) {
     into->text += "down ";
@@ -93,6 +98,14 @@ struct receiver : sluice::actor<receiver, begin, hold, note, keep, asked, sluice
 
 struct plain : sluice::actor<plain, asked> {
   int on(asked one) { return 2 * one.number; }
+};
+
+struct feeder : sluice::actor<feeder, feed> {
+  explicit feeder(sluice::address to_) : to(to_) {}
+  void on(feed order) {
+    for (int i = 0; i < order.count; ++i) static_cast<void>(send(to, note{i}));
+  }
+  sluice::address to;
 };
 
 task<void> take_one(receiver& self) {
@@ -362,6 +375,36 @@ TEST_CASE("receive: from a mailbox that drops its oldest") {
   REQUIRE(seen.values.size() <= 2 + 8);
   REQUIRE(seen.values[0] == 1);
   REQUIRE(seen.values[1] == 2);
+}
+
+TEST_CASE("receive: what it looked at last may be dropped while the first stays") {
+  outcomes seen;
+  test_node node;
+  const auto other = node->spawn<plain>().value();
+  const auto self =
+      node->spawn<receiver>({.mailbox_max = 4, .overflow = overflow_policy::drop_oldest}, seen,
+                            &take_one, other.id())
+          .value();
+  const auto from = node->spawn<feeder>({}, self.id()).value();
+  node->send(self, watch{});
+  node->send(self, hold{});
+  seen.entered.wait_for(1);
+  node->send(self, begin{});
+  node->exit(other);
+  eventually([&] { return node->messages().alive == 2; });
+  // The down waits behind `begin`; no bound counts it, so it is not dropped.
+  seen.gate.add();
+  seen.waits.wait_for(1);
+  eventually([&] { return node->inspect(self, 30s).value().queued[2] == 1; });
+  from.send(feed{4});
+  eventually([&] { return node->inspect(self, 30s).value().queued[2] == 5; });
+  from.send(feed{4});
+  eventually([&] { return node->messages().overflowed == 4; });
+  node->send(self, wanted{1});
+  seen.done.wait_for(1);
+  node.settle();
+  REQUIRE(seen.values[0] == 1);
+  REQUIRE(seen.text == "down ");
 }
 
 TEST_CASE("receive: a long mailbox is looked at in turns, and others run between them") {
