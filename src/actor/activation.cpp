@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "actor/budget.hpp"
 #include "actor/delivery.hpp"
+#include "actor/drop_oldest.hpp"
 #include "actor/inspecting.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
@@ -33,55 +35,6 @@ void take_ownership(execution& by, slot& self) noexcept {
 void release_ownership(execution& by, slot& self) noexcept {
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: the owner stamp.
   by.running = nullptr;
-}
-
-// What bounds one activation. The clock is read at the 4th message and then at the 8th, 16th… and
-// every clock_interval-th: a flood pays next to nothing, slow handlers are noticed within eight.
-class budget {
- public:
-  explicit budget(const activation_budget& limits) noexcept : limits_(limits) {}
-
-  enum class verdict : std::uint8_t { go_on, look_for_mail, used_up };
-
-  [[nodiscard]] verdict after_message() noexcept {
-    ++count_;
-    if (count_ >= limits_.messages_max) return verdict::used_up;
-    const bool is_early_mark = count_ < limits_.clock_interval && (count_ & (count_ - 1)) == 0;
-    if (!is_early_mark && count_ % limits_.clock_interval != 0) return verdict::go_on;
-    if (count_ < 4) return verdict::go_on;
-    const std::uint64_t now = base::ticks();
-    if (begin_ticks_ == 0) begin_ticks_ = now;
-    return now - begin_ticks_ >= limits_.ticks_max ? verdict::used_up : verdict::look_for_mail;
-  }
-
- private:
-  const activation_budget& limits_;
-  std::uint32_t count_ = 0;
-  std::uint64_t begin_ticks_ = 0;
-};
-
-// A mailbox that is too full and takes new mail all the same loses its oldest. Credits of what was
-// handled have been given back. What no bound counts stays in its place: exit and down messages
-// that wait their turn (relations LM2) above all.
-[[gnu::noinline]] void drop_oldest(execution& by, slot& self) noexcept {
-  // Relaxed: counts; what comes meanwhile is looked at by the next take.
-  const std::uint32_t bound = self.bounded_max.load(base::relaxed) & ~bound_flags;
-  std::uint32_t count = self.bounded_count.load(base::relaxed) & ~room_mark;
-  if (count <= bound) return;
-  bool has_waiting = false;
-  std::uint32_t dropped = 0;
-  envelope* const last = self.mail.take_out_counted([&](const envelope&) {
-    if (count <= bound) return false;
-    const std::uint32_t before = self.bounded_count.fetch_sub(1, base::relaxed);
-    has_waiting = has_waiting || (before & room_mark) != 0;
-    count = (before & ~room_mark) - 1;
-    ++dropped;
-    return true;
-  });
-  if (last == nullptr) return;
-  if (has_waiting) tell_waiting(by, self, dropped);  // RO1
-  last->older = nullptr;
-  by.bury_take(last, dead_letter::overflowed);
 }
 
 void absorb(execution& by, slot& self, envelope* newest) noexcept {
