@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "actor/attending.hpp"
 #include "actor/budget.hpp"
 #include "actor/delivery.hpp"
 #include "actor/drop_oldest.hpp"
-#include "actor/inspecting.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
@@ -45,143 +45,6 @@ void absorb(execution& by, slot& self, envelope* newest) noexcept {
 
 void absorb_new_mail(execution& by, slot& self) noexcept {
   if (envelope* const newest = self.box.take()) absorb(by, self, newest);
-}
-
-// An inspection is a request like those of users: it has no unhandled_action, which would let one
-// that nobody signed past a full bound.
-bool asks_for_inspection(const message_type& type) noexcept {
-  return type.identity == &message_type_of<request_of<inspect>>;
-}
-
-// A message for which the behaviour has no handler of its own. False: nobody took it. May throw
-// what on_inspect throws.
-[[gnu::noinline]] bool dispatch_unlisted(execution& by, slot& self, envelope& carried) {
-  if (asks_for_inspection(*carried.type)) {
-    static_cast<request_of<inspect>*>(carried.payload())->answer.reply(inspect_tenant(by, self));
-    return true;
-  }
-  if (const unhandled_function action = carried.type->identity->when_unhandled) {
-    action(self, carried);
-    return true;
-  }
-  if (self.what->catch_all == nullptr) return false;
-  self.what->catch_all(self.object, carried);
-  return true;
-}
-
-// Finds the handler and calls it. False: there is none.
-[[gnu::always_inline]] inline bool dispatch(execution& by, slot& self, envelope& carried) {
-  const message_type& type = *carried.type;
-  invoke_function handler = type.invoke;
-  if (type.bound_to != self.what) {
-    handler = find_handler(*self.what, *type.identity);
-    if (handler == nullptr) [[unlikely]]
-      return dispatch_unlisted(by, self, carried);
-  }
-  handler(self.object, carried);
-  return true;
-}
-
-#if defined(__cpp_exceptions)
-// In a catch block: the process's end, and an answer for who waits for its message (A3).
-[[gnu::cold]] void end_by_exception(execution& by, slot& self, envelope& carried) noexcept {
-  by.ending = reason_of_current_exception(exit_code::exception);
-  if (carried.type->when_lost != nullptr) {
-    carried.type->when_lost(by, carried.payload(), error_code::receiver_ended);
-  }
-  self.wants |= wants_exit;
-}
-#endif
-
-// Of a handler that is over.
-[[gnu::always_inline]] inline void finish_message(execution& by, envelope* carried,
-                                                  bool is_handled) noexcept {
-  if (is_handled) [[likely]] {
-    base::add_single_writer(by.counters.handled, std::uint64_t{1});
-  } else {
-    by.count_dead(*carried, dead_letter::unhandled);
-  }
-  by.destroy_payload(carried);
-  by.end_run_of_sends();  // X2; after the payload's destructor, which may send too.
-}
-
-// A handler that wants something beside the next message: wants_… bits.
-[[gnu::noinline]] std::uint8_t finish_wanting(execution& by, slot& self, envelope* carried,
-                                              bool is_handled) noexcept {
-  if ((self.wants & wants_suspension) == 0) {
-    finish_message(by, carried, is_handled);
-  } else {
-    by.end_run_of_sends();  // SU2
-  }
-  return self.wants;
-}
-
-// Handles one message that `by` owns and destroys its payload; the block is left to the caller.
-// Else than 0: what the owner wants now. With wants_suspension the message stays whole.
-[[gnu::always_inline]] inline std::uint8_t attend(execution& by, slot& self,
-                                                  envelope* carried) noexcept {
-  // Relaxed: the owner reads its own generation.
-  if (carried->to_generation != self.generation.load(base::relaxed)) [[unlikely]] {
-    by.count_dead(*carried, dead_letter::stale);  // S4
-    by.destroy_payload(carried);
-    by.end_run_of_sends();
-    return 0;
-  }
-  by.current = carried;
-  bool is_handled = false;
-#if defined(__cpp_exceptions)
-  try {
-    is_handled = dispatch(by, self, *carried);
-  } catch (...) {
-    is_handled = true;
-    end_by_exception(by, self, *carried);
-  }
-#else
-  is_handled = dispatch(by, self, *carried);
-#endif
-  by.current = nullptr;
-  if (self.wants != 0) [[unlikely]] {
-    return finish_wanting(by, self, carried, is_handled);
-  }
-  finish_message(by, carried, is_handled);
-  return 0;
-}
-
-// The block of a message that is over. That of one that asked for the end goes when the end is
-// over: while a process ends, something is queued.
-[[gnu::always_inline]] inline void let_go_of_block(execution& by, envelope* done,
-                                                   std::uint8_t wants) noexcept {
-  if ((wants & wants_exit) != 0) [[unlikely]] {
-    by.last_of_ending = done;
-  } else {
-    by.free_block(done);
-  }
-}
-
-// Goes on with the handler that waits; what the owner wants afterwards.
-std::uint8_t resume(execution& by, slot& self) noexcept {
-  self.wants = static_cast<std::uint8_t>(self.wants & ~wants_resumption);
-  process_promise_base& handler = take_handler(self);
-  envelope* const carried = handler.carried;
-  by.current = carried;
-#if defined(__cpp_exceptions)
-  try {
-    continue_task(handler);
-  } catch (...) {
-    end_by_exception(by, self, *carried);
-  }
-#else
-  continue_task(handler);
-#endif
-  by.current = nullptr;
-  if ((self.wants & wants_suspension) != 0) {
-    by.end_run_of_sends();
-  } else {
-    put_back_deferred(self);
-    finish_message(by, carried, true);
-    let_go_of_block(by, carried, self.wants);
-  }
-  return self.wants;
 }
 
 // Relaxed: a count; credits go back once a batch (PROTOCOLS 21).
