@@ -41,9 +41,7 @@ struct narrow : sluice::actor<narrow, go, item, question> {
 
 struct narrow_meta : sluice::meta<narrow_meta, go, item> {
   narrow_meta(test_counter& entered_, test_counter& gate_) : entered(entered_), gate(gate_) {}
-  void start(std::stop_token stop) {
-    while (!stop.stop_requested()) std::this_thread::sleep_for(1ms);
-  }
+  void start(std::stop_token stop) { static_cast<void>(wait_for_stop(stop)); }
   void on(go) {
     entered.add();
     static_cast<void>(gate.reaches(1));

@@ -82,9 +82,7 @@ struct typed_relay : sluice::actor<typed_relay, text, question> {
 
 struct meta_relay : sluice::meta<meta_relay> {
   explicit meta_relay(address to_) : to(to_) {}
-  void start(std::stop_token stop) {
-    while (!stop.stop_requested()) std::this_thread::sleep_for(1ms);
-  }
+  void start(std::stop_token stop) { static_cast<void>(wait_for_stop(stop)); }
   void on(any_message& any) { forward(to, any); }
   address to;
 };

@@ -33,12 +33,6 @@ std::string item(const inspection& seen, std::string_view name) {
   return "(none)";
 }
 
-bool wait_for_stop(const std::stop_token& stop) {
-  test_counter stopped;
-  const std::stop_callback on_stop{stop, [&] { stopped.add(); }};
-  return stopped.reaches(1);
-}
-
 struct device : sluice::meta<device, ping, wait_here> {
   device(sluice::address peer_, test_counter& entered_, test_counter& gate_)
       : peer(peer_), entered(entered_), gate(gate_) {}

@@ -58,13 +58,6 @@ struct record {
   }
 };
 
-// Sleeps until the token is cancelled; false when that does not come.
-inline bool wait_for_stop(const std::stop_token& stop) {
-  test_counter stopped;
-  const std::stop_callback on_stop{stop, [&] { stopped.add(); }};
-  return stopped.reaches(1);
-}
-
 struct device : sluice::meta<device, ping, end_now, throw_now> {
   device(way how_, record& to) : how(how_), out(to) { out.built.add(); }
   ~device() { out.destroyed.add(); }

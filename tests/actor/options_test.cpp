@@ -15,12 +15,6 @@ using sluice::send_outcome;
 
 namespace {
 
-bool wait_for_stop(const std::stop_token& stop) {
-  test_counter stopped;
-  const std::stop_callback on_stop{stop, [&] { stopped.add(); }};
-  return stopped.reaches(1);
-}
-
 std::string text_of(std::optional<std::string_view> value) {
   return value ? std::string{*value} : "(none)";
 }

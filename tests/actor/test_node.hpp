@@ -7,6 +7,7 @@
 #include <climits>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -51,6 +52,13 @@ class test_counter {
  private:
   mutable sluice::base::atomic<std::uint32_t> count_{0};
 };
+
+/// For the start of a meta: until it is asked to stop; false after a minute.
+inline bool wait_for_stop(const std::stop_token& stop) {
+  test_counter stopped;
+  const std::stop_callback on_stop{stop, [&] { stopped.add(); }};
+  return stopped.reaches(1);
+}
 
 /// Looks at `condition` until it holds; fails the test after a minute.
 template <class Condition>
