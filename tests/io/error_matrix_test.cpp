@@ -11,6 +11,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/host_entries.hpp"
 #include "io/connector.hpp"
 #include "io/datagram_fixture.hpp"
 #include "io/fault_rows.hpp"
@@ -24,7 +25,7 @@ namespace {
 /// Lives a life in virtual time under the planned faults, and checks that nothing is left.
 template <std::string (*Life)(simulated_loop&, bool)>
 std::string on_a_loop(const std::vector<fault>& planned, bool is_late) {
-  const std::size_t descriptors = descriptor_count();
+  const std::size_t descriptors = open_descriptors();
   std::string became;
   {
     simulated_loop on{exact_simulation(), {.buffer_count = 8, .buffer_bytes = 4096}};
@@ -37,7 +38,7 @@ std::string on_a_loop(const std::vector<fault>& planned, bool is_late) {
     on.detach();
     CHECK(on.driver->counters().abandoned.load() == 0);
   }
-  CHECK(descriptor_count() == descriptors);
+  CHECK(open_descriptors() == descriptors);
   return became;
 }
 

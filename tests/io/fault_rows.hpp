@@ -2,7 +2,6 @@
 // operation can fail, and what becomes of it. Each cell is asserted and the table is printed.
 #pragma once
 
-#include <dirent.h>
 #include <string.h>
 
 #include <algorithm>
@@ -45,14 +44,6 @@ struct fault_row {
 
 /// Of faults that this kind of request does not know.
 inline const std::string not_asked = "(cannot be)";
-
-inline std::size_t descriptor_count() {
-  std::size_t count = 0;
-  DIR* const all = ::opendir("/proc/self/fd");
-  while (::readdir(all) != nullptr) ++count;
-  ::closedir(all);
-  return count;
-}
 
 inline std::string errno_name(int os_error) {
   const char* const name = ::strerrorname_np(os_error);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/temporary_folder.hpp"
 #include "io/fault_rows.hpp"
 #include "io/simulation.hpp"
 #include "net/port_fixture.hpp"
@@ -139,25 +140,15 @@ struct file_teller : actor<file_teller> {
   words& said;
 };
 
-struct temporary_file {
-  temporary_file() {
-    const int fd = ::mkstemp(path);
-    REQUIRE(fd >= 0);
-    REQUIRE(::write(fd, "0123456789", 10) == 10);
-    ::close(fd);
-  }
-  ~temporary_file() { ::unlink(path); }
-  char path[32] = "/tmp/error-matrix-XXXXXX";
-};
-
 std::string live_by_reading_a_file(const std::vector<fault>& planned, bool is_late) {
-  const temporary_file file;
+  const temporary_folder folder;
+  const std::string path = folder.file("ten", "0123456789");
   words said;
   faulty_host host{planned};
   auto worker = (*host.on)->spawn<file_teller>({}, said);
   REQUIRE(worker);
   auto made = (*host.on)->spawn_meta<file::reader>(
-      {.path = file.path, .chunk_bytes = 4, .worker = worker.value().id()});
+      {.path = path, .chunk_bytes = 4, .worker = worker.value().id()});
   REQUIRE(made);
   if (is_late) static_cast<void>(made.value().exit());
   REQUIRE(said.wait_for(1));
@@ -186,12 +177,13 @@ struct appending : actor<appending, start_appending> {
 };
 
 std::string live_by_appending(const std::vector<fault>& planned, bool is_late) {
-  const temporary_file file;
+  const temporary_folder folder;
+  const std::string path = folder.file("ten", "0123456789");
   words said;
   faulty_host host{planned};
   auto worker = (*host.on)->spawn<appending>({}, said);
   REQUIRE(worker);
-  auto made = (*host.on)->spawn_meta<file::appender>({.path = file.path});
+  auto made = (*host.on)->spawn_meta<file::appender>({.path = path});
   REQUIRE(made);
   REQUIRE((*host.on)->send(worker.value().id(), start_appending{made.value().id()}) ==
           send_outcome::accepted);

@@ -3,35 +3,13 @@
 #include <sys/stat.h>
 
 #include <deque>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
+#include "base/temporary_folder.hpp"
 #include "net/net_fixture.hpp"
 
 using namespace net_test;
 
 namespace {
-
-struct temporary_folder {
-  temporary_folder() {
-    char name[] = "/tmp/file-test-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~temporary_folder() { std::filesystem::remove_all(path); }
-  [[nodiscard]] std::string file(const std::string& name, std::string_view content = {}) const {
-    std::ofstream{path + "/" + name, std::ios::binary} << content;
-    return path + "/" + name;
-  }
-  std::string path;
-};
-
-std::string content_of(const std::string& path) {
-  std::ostringstream all;
-  all << std::ifstream{path, std::ios::binary}.rdbuf();
-  return all.str();
-}
 
 struct notes {
   std::mutex guard;
@@ -201,11 +179,7 @@ TEST_CASE("a file reader that is ended says so, and one without a worker ends") 
   static_cast<void>(host.read({.path = path}));
   REQUIRE(host.told.wait([&] { return !host.told.text.empty(); }));
   host.worker.exit();  // What it kept comes home, the next send is refused.
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (host.on->messages().alive != 0 && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::sleep_for(1ms);
-  }
-  CHECK(host.on->messages().alive == 0);
+  CHECK(eventually([&] { return host.on->messages().alive == 0; }));
   host.on.end();
 }
 
@@ -410,10 +384,7 @@ TEST_CASE("every order to an appender that is killed is answered") {
     REQUIRE(host.told.wait([&] { return !host.told.writes.empty(); }));
     host.on->exit(log, exit_reason::killed());
     // Orders that it never saw went with its mailbox; those that it took are answered in turn.
-    const auto limit = std::chrono::steady_clock::now() + patience;
-    while (host.on->messages().alive != 1 && std::chrono::steady_clock::now() < limit) {
-      std::this_thread::sleep_for(1ms);
-    }
+    REQUIRE(eventually([&] { return host.on->messages().alive == 1; }));
     host.on.end();
     for (std::size_t i = 0; i < host.told.writes.size(); ++i) {
       CHECK(host.told.writes[i].ticket == i);

@@ -3,11 +3,9 @@
 #include <signal.h>
 #include <string.h>
 
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
+#include "base/temporary_folder.hpp"
 #include "io/simulation.hpp"
 #include "net/port_fixture.hpp"
 
@@ -55,23 +53,6 @@ story run_cat(port_host& host) {
   made.send(port::close_input{});
   return host.notes.of(made.id());
 }
-
-struct scratch_file {
-  scratch_file() {
-    char name[] = "/tmp/io-faults-XXXXXX";
-    const int fd = ::mkstemp(name);
-    REQUIRE(fd >= 0);
-    ::close(fd);
-    path = name;
-  }
-  ~scratch_file() { std::filesystem::remove(path); }
-  [[nodiscard]] std::string content() const {
-    std::ostringstream all;
-    all << std::ifstream{path}.rdbuf();
-    return all.str();
-  }
-  std::string path;
-};
 
 /// What file metas tell.
 struct clerk_notes {
@@ -216,9 +197,9 @@ TEST_CASE("io faults: a port ends once whatever fails, however often") {
 }
 
 TEST_CASE("io faults: a file reader tells the error, and ends once") {
-  const scratch_file scratch;
+  const temporary_folder folder;
   const std::string content(3000, 'c');
-  std::ofstream{scratch.path} << content;
+  const std::string path = folder.file("read", content);
   for (const fault_kind kind : {fault_kind::error, fault_kind::cut_short}) {
     for (const int os_error : errors_of({request_kind::read})) {
       for (std::uint64_t nth = 1; nth <= 4; ++nth) {
@@ -229,7 +210,7 @@ TEST_CASE("io faults: a file reader tells the error, and ends once") {
         net_node on{on_simulation(plan)};
         auto worker = on->spawn<clerk>({}, told);
         REQUIRE(on->spawn_meta<file::reader>(
-            {.path = scratch.path, .chunk_bytes = 1000, .worker = worker.value().id()}));
+            {.path = path, .chunk_bytes = 1000, .worker = worker.value().id()}));
         REQUIRE(told.wait_for(1, 0));
         CHECK(plan.fired_count() == 1);
         if (kind == fault_kind::cut_short || is_retried(os_error)) {
@@ -253,14 +234,15 @@ TEST_CASE("io faults: an appender tells each error to the order it met, and goes
     for (const int os_error : errors_of({request_kind::write, request_kind::sync})) {
       for (std::uint64_t nth = 1; nth <= 4; ++nth) {
         INFO(::strerrorname_np(os_error) << ", the " << nth);
-        const scratch_file scratch;
+        const temporary_folder folder;
+        const std::string path = folder.file("appended");
         io::simulation plan{with_programs(nth, {0, 0, 0, 0, 0, 0})};
         if (kind == fault_kind::cut_short && nth == 4) continue;  // A sync has no size.
         plan.inject({op_site::file_write, kind, os_error, nth});
         clerk_notes told;
         net_node on{on_simulation(plan)};
         auto worker = on->spawn<clerk>({}, told);
-        auto log = on->spawn_meta<file::appender>({.path = scratch.path});
+        auto log = on->spawn_meta<file::appender>({.path = path});
         REQUIRE(log);
         worker.value().send(append_order{log.value().id()});
         REQUIRE(told.wait_for(0, 4));
@@ -271,7 +253,7 @@ TEST_CASE("io faults: an appender tells each error to the order it met, and goes
         }
         std::uint64_t written_bytes = 0;
         for (const std::uint64_t each : told.sizes) written_bytes += each;
-        CHECK(scratch.content().size() == written_bytes);
+        CHECK(content_of(path).size() == written_bytes);
         CHECK(written_bytes == (is_told && nth <= 3 ? 20 : 30));
         on.end();
       }

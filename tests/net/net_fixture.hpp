@@ -3,7 +3,6 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 
 #include <sluice/sluice.hpp>
 
+#include "base/host_entries.hpp"
 #include "base/random.hpp"
 #include "base/unique_fd.hpp"
 
@@ -34,12 +34,15 @@ using tcp::disconnect_reason;
 /// How long anything may take before a test gives up; nothing waits for it in the good case.
 constexpr auto patience = 20s;
 
-inline std::size_t open_descriptors() {
-  std::size_t count = 0;
-  DIR* const list = ::opendir("/proc/self/fd");
-  while (::readdir(list) != nullptr) ++count;
-  ::closedir(list);
-  return count;
+/// Looks until it holds.
+template <class Condition>
+[[nodiscard]] bool eventually(Condition&& condition) {
+  const auto limit = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
 }
 
 /// Descriptors that clients hold: the tests' own, not a leak of the node.

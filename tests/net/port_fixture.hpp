@@ -189,15 +189,4 @@ inline void port_host::end() {
   CHECK(child_processes().empty());
 }
 
-/// Looks until it holds.
-template <class Condition>
-[[nodiscard]] bool eventually(Condition&& condition) {
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
-
 }  // namespace port_test

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/temporary_folder.hpp"
 #include "net/port_fixture.hpp"
 
 using namespace port_test;
@@ -12,19 +13,10 @@ namespace {
 
 bytes text(std::string_view words) { return bytes::copy_of(words); }
 
-struct temporary_folder {
-  temporary_folder() {
-    char name[] = "/tmp/port-test-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~temporary_folder() { std::filesystem::remove_all(path); }
-  void write(const std::string& name, std::string_view content, int mode) const {
-    std::ofstream{path + "/" + name} << content;
-    ::chmod((path + "/" + name).c_str(), static_cast<::mode_t>(mode));
-  }
-  std::string path;
-};
+void write(const temporary_folder& in, const std::string& name, std::string_view content,
+           int mode) {
+  ::chmod(in.file(name, content).c_str(), static_cast<::mode_t>(mode));
+}
 
 }  // namespace
 
@@ -128,8 +120,8 @@ TEST_CASE("a port with a framing cuts frames from the output and makes them of t
 
 TEST_CASE("a spawn of what cannot run says why, and leaves nothing") {
   temporary_folder folder;
-  folder.write("not-executable", "#!/bin/sh\n", 0600);
-  folder.write("no-program", "neither a script nor a program", 0700);
+  write(folder, "not-executable", "#!/bin/sh\n", 0600);
+  write(folder, "no-program", "neither a script nor a program", 0700);
   port_host host;
   const auto check = [&](port::program_options options, int os_error, std::string_view place) {
     const error why = host.refused(std::move(options));
@@ -206,7 +198,7 @@ TEST_CASE("a program gets the environment, the arguments and the folder it was g
   CHECK(host.notes.of(made.id()).output == "[a b][$HOME;*][]");
   made = host.run({.argv = {"pwd"}, .directory = folder.path});
   CHECK(host.notes.of(made.id()).output == folder.path + "\n");
-  folder.write("script", "#!/bin/sh\necho script $1\n", 0700);
+  write(folder, "script", "#!/bin/sh\necho script $1\n", 0700);
   made = host.run({.argv = {"./script", "here"}, .directory = folder.path});
   CHECK(host.notes.of(made.id()).output == "script here\n");
   ::unsetenv("PORT_TEST_OF_HOST");

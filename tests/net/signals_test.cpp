@@ -55,15 +55,6 @@ struct signal_worker : actor<signal_worker, watch_errand> {
   latch* hold;
 };
 
-bool eventually_alive(net_node& on, std::uint64_t count) {
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (on->messages().alive != count) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
-
 }  // namespace
 
 TEST_CASE("a signal that comes is told with its number and sender, and nothing else happens") {
@@ -141,8 +132,7 @@ TEST_CASE("a signal that the host has not blocked is an error of the spawn, whic
     auto good = self.spawn_meta<signals::watcher>({.numbers = {SIGTERM}});
     verdict = !made && good ? 1 : 2;
   }});
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (verdict == 0 && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(1ms);
+  REQUIRE(eventually([&] { return verdict != 0; }));
   CHECK(verdict == 1);
   on.end();
 }
@@ -177,18 +167,18 @@ TEST_CASE("a watcher ends when asked to and with its worker, and the signal stay
         on->spawn_meta<signals::watcher>({.numbers = {SIGUSR1}, .worker = worker.value().id()});
     REQUIRE(made);
     on->exit(made.value().id(), reason);
-    REQUIRE(eventually_alive(on, 1));
+    REQUIRE(eventually([&] { return on->messages().alive == 1; }));
     worker.value().exit();
-    REQUIRE(eventually_alive(on, 0));
+    REQUIRE(eventually([&] { return on->messages().alive == 0; }));
   }
   ::kill(::getpid(), SIGUSR1);  // Nobody watches: pending, for the next watcher.
   auto worker = on->spawn<signal_worker>({}, list);
   REQUIRE(on->spawn_meta<signals::watcher>({.numbers = {SIGUSR1}, .worker = worker.value().id()}));
   REQUIRE(list.wait_for(1));
   worker.value().exit();
-  REQUIRE(eventually_alive(on, 1));
+  REQUIRE(eventually([&] { return on->messages().alive == 1; }));
   ::kill(::getpid(), SIGUSR1);  // Nobody is left to tell.
-  REQUIRE(eventually_alive(on, 0));
+  REQUIRE(eventually([&] { return on->messages().alive == 0; }));
   on.end();
 }
 
@@ -201,10 +191,7 @@ TEST_CASE("signals that a full mailbox refuses are counted in the next one") {
   auto worker = on->spawn<signal_worker>({.mailbox_max = 5}, list, &go_on);
   REQUIRE(on->spawn_meta<signals::watcher>({.numbers = {number}, .worker = worker.value().id()}));
   for (int i = 0; i < 50; ++i) REQUIRE(::sigqueue(::getpid(), number, {}) == 0);
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (on->messages().full == 0 && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::sleep_for(1ms);
-  }
+  REQUIRE(eventually([&] { return on->messages().full != 0; }));
   const ::timespec none{};
   ::sigset_t pending;
   do {
@@ -222,7 +209,7 @@ TEST_CASE("signals that a full mailbox refuses are counted in the next one") {
     for (const auto& each : list.all) count += each.lost;
     return count;
   };
-  while (told() < 51 && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(1ms);
+  REQUIRE(eventually([&] { return told() >= 51; }));
   CHECK(told() == 51);
   on.end();
 }

@@ -20,12 +20,7 @@ struct dialler {
   }
   void send(std::string_view text) const { on->send(id, tcp::data{id, bytes::copy_of(text)}); }
   [[nodiscard]] bool is_gone() const {
-    const auto limit = std::chrono::steady_clock::now() + patience;
-    while (on->send(id, tcp::data{}) != send_outcome::unknown) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      std::this_thread::yield();
-    }
-    return true;
+    return eventually([&] { return on->send(id, tcp::data{}) == send_outcome::unknown; });
   }
   [[nodiscard]] journal::entry first(kind what) {
     REQUIRE(notes.wait_for(what, 1));
@@ -187,9 +182,7 @@ TEST_CASE("a client resolves names without its scheduler and tries every address
   // The one scheduler is free meanwhile.
   std::atomic<bool> ran{false};
   on->send(here.who, errand{[&](worker&) { ran = true; }});
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (!ran && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
-  CHECK(ran);
+  CHECK(eventually([&] { return bool{ran}; }));
   found.open();
   auto peer = there.accept();
   CHECK(here.first(kind::connected).text == "127.0.0.1:" + std::to_string(there.port()));
@@ -330,8 +323,7 @@ TEST_CASE("no answer to an old connection reaches the next one") {
       }};
   auto old = there.accept();
   old->send("question");
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (!inside && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  REQUIRE(eventually([&] { return bool{inside}; }));
   old->reset();
   auto next = there.accept();  // There while the worker still thinks of the old one.
   gate.open();
@@ -360,8 +352,7 @@ TEST_CASE("a worker that learns of two losses late answers neither connection to
       }};
   auto first = there.accept();
   first->send("question");
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (!inside && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  REQUIRE(eventually([&] { return bool{inside}; }));
   first->reset();
   auto second = there.accept();
   second->send("question");
@@ -402,14 +393,11 @@ TEST_CASE("a worker that ended before it knew of a loss leaves no client deaf to
   REQUIRE(made);
   auto old = there.accept();
   old->send("question");
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (!inside && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  REQUIRE(eventually([&] { return bool{inside}; }));
   old->reset();
   std::this_thread::sleep_for(100ms);  // The loss is noticed; the next attempt is far.
   gate.open();
-  while (on->find("uplink").is_valid() && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::yield();
-  }
+  REQUIRE(eventually([&] { return !on->find("uplink").is_valid(); }));
   auto second = on->spawn<worker>({.name = "uplink"}, second_notes, 2, [](worker&, tcp::data&&) {});
   REQUIRE(second);
   auto next = there.accept();
@@ -451,9 +439,8 @@ TEST_CASE("an exit ends a client in every phase") {
         options.reconnect = {.enabled = true, .backoff_min = 1h, .backoff_max = 1h};
       }
       dialler here{on, std::move(options)};
-      const auto limit = std::chrono::steady_clock::now() + patience;
       if (in == resolving) {
-        while (!asked && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+        REQUIRE(eventually([&] { return bool{asked}; }));
       }
       if (in == connected) peer = there.accept();
       if (in == waiting) REQUIRE(here.notes.wait_for(kind::connect_failed, 1));
@@ -560,10 +547,7 @@ TEST_CASE("a worker restarted under its name gets the next connection") {
   auto peer = there.accept();
   REQUIRE(first_notes.wait_for(kind::connected, 1));
   first.value().exit();
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (on->find("uplink").is_valid() && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::yield();
-  }
+  REQUIRE(eventually([&] { return !on->find("uplink").is_valid(); }));
   auto second = on->spawn<worker>({.name = "uplink"}, second_notes, 2, silent);
   REQUIRE(second);
   peer->send("anybody?");  // The connection learns that its worker has ended.

@@ -282,14 +282,9 @@ TEST_CASE("asked to end a connection answers first what it had read") {
   REQUIRE(echo.notes.wait_for(kind::data, 1));
   peer.send("second");
   // The worker sits in its handler: two messages are queued when `second` has been read.
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (on->messages().queued < 2 && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::yield();
-  }
+  REQUIRE(eventually([&] { return on->messages().queued >= 2; }));
   on->exit(echo.notes.entries().front().id);
-  while (on->messages().queued < 3 && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::yield();
-  }
+  REQUIRE(eventually([&] { return on->messages().queued >= 3; }));
   gate.open();
   CHECK(peer.receive_to_end() == "firstsecond");
   CHECK(peer.end_errno() == 0);

@@ -215,10 +215,7 @@ TEST_CASE("frames that a worker keeps stop their connection, in whatever pieces 
                kept.clear();
              }});
     writer.join();
-    const auto limit = std::chrono::steady_clock::now() + patience;
-    while (count < each.count && std::chrono::steady_clock::now() < limit) {
-      std::this_thread::sleep_for(1ms);
-    }
+    REQUIRE(eventually([&] { return count >= each.count; }));
     CHECK(count == each.count);
     peer.close();
     on.end();

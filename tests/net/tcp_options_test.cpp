@@ -258,10 +258,7 @@ TEST_CASE("workers are found by name, and again when one was restarted under it"
   }
   CHECK(first_notes.count(kind::connected) == 6);
   left.value().exit();
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (on->find("left").is_valid() && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::yield();
-  }
+  REQUIRE(eventually([&] { return !on->find("left").is_valid(); }));
   REQUIRE(on->spawn<worker>({.name = "left"}, second_notes, 3));
   for (int i = 0; i < 4; ++i) {
     peers.push_back(std::make_unique<client>(port));

@@ -118,11 +118,7 @@ TEST_CASE("a server spawned by a process has that process for its worker and end
   CHECK(peer.receive_to_end().empty());
   CHECK(peer.end_errno() == 0);
   // The port is free as soon as the server's meta is gone.
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (client{}.connect(port) && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::yield();
-  }
-  CHECK_FALSE(client{}.connect(port));
+  CHECK(eventually([&] { return !client{}.connect(port); }));
   on.end();
 }
 
@@ -195,10 +191,7 @@ TEST_CASE("connections may outlive their server if it is told so") {
   client peer{echo.port};
   REQUIRE(echo.notes.wait_for(kind::connected, 1));
   on->exit(echo.server);
-  const auto limit = std::chrono::steady_clock::now() + patience;
-  while (client{}.connect(echo.port) && std::chrono::steady_clock::now() < limit) {
-    std::this_thread::yield();
-  }
+  REQUIRE(eventually([&] { return !client{}.connect(echo.port); }));
   peer.send("still here");
   CHECK(peer.receive(10) == "still here");
   on.end();

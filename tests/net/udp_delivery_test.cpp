@@ -57,7 +57,7 @@ TEST_CASE("by peer, a peer's datagrams go to one worker in order, and peers spre
     // A worker's end moves its own peers and nobody else's.
     const int dead = homes.begin()->second.first;
     pool.workers[static_cast<std::size_t>(dead)].exit();
-    while (on->messages().alive != 4 - 1 + sockets) std::this_thread::yield();
+    REQUIRE(eventually([&] { return on->messages().alive == 4 - 1 + sockets; }));
     for (auto& peer : peers) REQUIRE(peer->send(pool.where, "after"));
     REQUIRE(pool.notes.wait_for(told::datagram, 440));
     for (const auto& line : pool.notes.all(told::datagram)) {
@@ -162,7 +162,7 @@ TEST_CASE("a slow worker loses its own datagrams and nobody else's") {
                      }};
     udp_client stopper;
     REQUIRE(stopper.send(pool.where, "stop"));
-    while (slow_worker < 0) std::this_thread::yield();
+    REQUIRE(eventually([&] { return slow_worker >= 0; }));
     std::vector<std::unique_ptr<udp_client>> peers;
     for (int each = 0; each < 20; ++each) peers.push_back(std::make_unique<udp_client>());
     std::uint64_t sent = 1;
@@ -211,7 +211,7 @@ TEST_CASE("a lone slow worker has its socket read no further, and goes on where 
   udp_service other{on};
   udp_client peer;
   REQUIRE(peer.send(slow.where, "stop"));
-  while (!has_begun) std::this_thread::yield();
+  REQUIRE(eventually([&] { return bool{has_begun}; }));
   for (int each = 0; each < 5000; ++each) REQUIRE(peer.send(slow.where, "x"));
   udp_client second;
   REQUIRE(second.send(other.where, "quick"));
@@ -242,11 +242,12 @@ TEST_CASE("a worker with a full mailbox loses datagrams, which are counted") {
                    10};
   udp_client peer;
   REQUIRE(peer.send(pool.where, "stop"));
-  while (!has_begun) std::this_thread::yield();
+  REQUIRE(eventually([&] { return bool{has_begun}; }));
   for (int each = 0; each < 100; ++each) REQUIRE(peer.send(pool.where, "x"));
-  while (on->messages().full < 90 - 1) std::this_thread::yield();
+  REQUIRE(eventually([&] { return on->messages().full >= 90 - 1; }));
   gate.open();
-  while (pool.notes.count(told::datagram) + on->messages().full < 101) std::this_thread::yield();
+  REQUIRE(
+      eventually([&] { return pool.notes.count(told::datagram) + on->messages().full >= 101; }));
   pool.socket.send(udp::close{});
   REQUIRE(pool.notes.wait_for(told::closed, 1));
   const udp::statistics sums = pool.notes.all(told::closed).front().sums;
@@ -265,14 +266,14 @@ TEST_CASE("workers by name: whoever has it now, and datagrams to nobody are coun
   const endpoint where = endpoint::ipv4(INADDR_LOOPBACK, port);
   udp_client peer;
   REQUIRE(peer.send(where, "too early"));
-  while (on->messages().rejected == 0) std::this_thread::yield();
+  REQUIRE(eventually([&] { return on->messages().rejected != 0; }));
   for (int life = 0; life < 3; ++life) {
     const auto who = on->spawn<udp_worker>({.name = "the worker"}, notes, life);
     REQUIRE(who);
     REQUIRE(peer.send(where, "hello"));
     CHECK(peer.receive() == "hello");
     who.value().exit();
-    while (on->find("the worker").is_valid()) std::this_thread::yield();
+    REQUIRE(eventually([&] { return !on->find("the worker").is_valid(); }));
   }
   on.end();
 }

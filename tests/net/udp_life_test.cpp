@@ -58,11 +58,11 @@ TEST_CASE("asked to end a socket answers first what it had read, by all its work
     udp_client peer;
     constexpr int count = 30;
     for (int each = 0; each < count; ++each) REQUIRE(peer.send(echo.where, std::to_string(each)));
-    while (on->messages().sent < count) std::this_thread::yield();
-    while (waiting == 0) std::this_thread::yield();
+    REQUIRE(eventually([&] { return on->messages().sent >= count; }));
+    REQUIRE(eventually([&] { return waiting != 0; }));
     echo.socket.exit();
     // The first probe is queued behind what was read.
-    while (on->messages().sent < count + 2) std::this_thread::yield();
+    REQUIRE(eventually([&] { return on->messages().sent >= count + 2; }));
     gate.open();
     std::set<std::string> answers;
     for (int each = 0; each < count; ++each) answers.insert(peer.receive().value_or("nothing"));
@@ -83,7 +83,7 @@ TEST_CASE("a worker that never answers holds up the end no longer than the flush
   REQUIRE(peer.send(stuck.where, "?"));
   REQUIRE(stuck.notes.wait_for(told::datagram, 1));
   stuck.socket.exit();
-  while (on->messages().alive > 1) std::this_thread::yield();  // the worker, which is stuck
+  REQUIRE(eventually([&] { return on->messages().alive <= 1; }));  // the worker, which is stuck
   gate.open();
   on.end();
   check_last_words(stuck.notes, 1);
@@ -98,7 +98,7 @@ TEST_CASE("a second order to end skips the waiting") {
   REQUIRE(stuck.notes.wait_for(told::datagram, 1));
   stuck.socket.exit();
   stuck.socket.exit();
-  while (on->messages().alive > 1) std::this_thread::yield();
+  REQUIRE(eventually([&] { return on->messages().alive <= 1; }));
   gate.open();
   on.end();
   check_last_words(stuck.notes, 1);
@@ -114,14 +114,14 @@ TEST_CASE("a worker that ends while it is waited for holds up nobody") {
                     }};
   udp_client peer;
   for (int each = 0; each < 2; ++each) REQUIRE(peer.send(stuck.where, "?"));
-  while (waiting < 2) std::this_thread::yield();
+  REQUIRE(eventually([&] { return waiting >= 2; }));
   for (const auto& each : stuck.workers) each.exit(exit_reason::killed());
   const std::uint64_t before = on->messages().sent;
   stuck.socket.exit();
-  while (on->messages().sent < before + 2) std::this_thread::yield();  // the first probe is out
+  REQUIRE(eventually([&] { return on->messages().sent >= before + 2; }));  // the first probe is out
   const auto begun = std::chrono::steady_clock::now();
   gate.open();
-  while (on->messages().alive != 0) std::this_thread::yield();
+  REQUIRE(eventually([&] { return on->messages().alive == 0; }));
   CHECK(std::chrono::steady_clock::now() - begun < 20s);
   on.end();
   CHECK(stuck.notes.count(told::closed) == 0);
@@ -151,12 +151,12 @@ TEST_CASE("workers that end one by one hand over to those that live") {
       CHECK(peer.receive() == "hello");
     }
     pool.workers[left - 1].exit();
-    while (on->messages().alive != left) std::this_thread::yield();
+    REQUIRE(eventually([&] { return on->messages().alive == left; }));
   }
   // Nobody is left: what comes is counted, and the socket can still be ended.
   REQUIRE(peer.send(pool.where, "to nobody"));
   pool.socket.exit();
-  while (on->messages().alive != 0) std::this_thread::yield();
+  REQUIRE(eventually([&] { return on->messages().alive == 0; }));
   on.end();
   CHECK(pool.notes.count(told::closed) == 0);
 }
@@ -183,7 +183,7 @@ TEST_CASE("the end of its parent ends a socket, and workers that live on are tol
   CHECK(peer.receive() == "x");
   parent.value().exit(exit_reason::killed());
   REQUIRE(notes.wait_for(told::closed, 2));  // of two sockets
-  while (on->messages().alive != 1) std::this_thread::yield();
+  REQUIRE(eventually([&] { return on->messages().alive == 1; }));
   on.end();
 }
 
@@ -212,9 +212,9 @@ TEST_CASE("sockets that come and go under fire end once each, and leave nothing"
       default: talk.workers[0].exit(exit_reason::killed()); break;
     }
     talk.socket.exit();
-    while (on->messages().alive > talk.workers.size()) std::this_thread::yield();
+    REQUIRE(eventually([&] { return on->messages().alive <= talk.workers.size(); }));
     for (const auto& each : talk.workers) each.exit();
-    while (on->messages().alive != 0) std::this_thread::yield();
+    REQUIRE(eventually([&] { return on->messages().alive == 0; }));
     std::map<std::pair<int, alias>, int> closed;
     for (const auto& line : talk.notes.entries()) {
       CHECK(closed[std::pair{line.worker, line.id}] == 0);

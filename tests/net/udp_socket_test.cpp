@@ -276,7 +276,7 @@ TEST_CASE("no more failures are told a second than asked for, and none is forgot
       self.send(socket, udp::datagram{.bytes = bytes::copy_of("to nobody")});
     }
   }});
-  while (talk.ask().failed_out < count) std::this_thread::yield();
+  REQUIRE(eventually([&] { return talk.ask().failed_out >= count; }));
   const auto failed = talk.notes.all(told::failed);
   CHECK(failed.size() >= 3);
   CHECK(failed.size() <= 9);  // as many seconds as this may take on a slow machine
@@ -401,7 +401,7 @@ TEST_CASE("several sockets hear one group, and a sender that does not loop is no
                                      socket = from.socket.id()](udp_worker& self) {
       self.send(socket, udp::datagram{.peer = to, .bytes = bytes::copy_of(text)});
     }});
-    while (from.ask().datagrams_out < 1) std::this_thread::yield();
+    REQUIRE(eventually([&] { return from.ask().datagrams_out >= 1; }));
     from.socket.exit(exit_reason::killed());
     CHECK(from.notes.wait_for(told::closed, 1));
     from.workers[0].exit();
@@ -475,7 +475,7 @@ TEST_CASE("a socket says about itself what it has seen") {
   udp_client peer;
   REQUIRE(peer.send(echo.where, "hello"));
   CHECK(peer.receive() == "hello");
-  while (echo.ask().datagrams_out != 1) std::this_thread::yield();
+  REQUIRE(eventually([&] { return echo.ask().datagrams_out == 1; }));
   const auto seen = on->inspect(echo.socket.id(), patience);
   REQUIRE(seen);
   const auto value_of = [&](std::string_view name) {

@@ -1,13 +1,13 @@
 // The node: start, stop, several at once, handles that outlive it.
 #include <catch2/catch_test_macros.hpp>
 
-#include <filesystem>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "actor/test_node.hpp"
+#include "base/host_entries.hpp"
 #include "mem/mem_fixture.hpp"
 
 using namespace std::chrono_literals;
@@ -34,26 +34,16 @@ struct counting : sluice::actor<counting, item, block> {
 };
 
 struct waiting_meta : sluice::meta<waiting_meta> {
-  void start(std::stop_token stop) {
-    test_counter stopped;
-    const std::stop_callback on_stop{stop, [&] { stopped.add(); }};
-    static_cast<void>(stopped.reaches(1));
-  }
+  void start(std::stop_token stop) { static_cast<void>(wait_for_stop(stop)); }
 };
-
-std::size_t entries_of(const char* folder) {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator(folder)) ++count;
-  return count;
-}
 
 // Threads and descriptors as they were; a thread that was joined may still be listed for a moment.
 struct host_state {
   std::size_t threads = entries_of("/proc/self/task");
-  std::size_t descriptors = entries_of("/proc/self/fd");
+  std::size_t descriptors = open_descriptors();
   void check_unchanged() const {
     eventually([&] { return entries_of("/proc/self/task") == threads; });
-    CHECK(entries_of("/proc/self/fd") == descriptors);
+    CHECK(open_descriptors() == descriptors);
   }
 };
 
