@@ -324,7 +324,7 @@ loop_end leave_suspended(execution& by, slot& self) noexcept {
   return (wants & wants_exit) != 0 ? loop_end::wants_end : leave_suspended(by, self);
 }
 
-// The same; a lone message, the common case, is held: no lists, and no take.
+// As run_backlog; a lone message, the common case, is held: no lists, and no take.
 template <owner_kind Kind>
 [[gnu::always_inline]] inline loop_end run_messages(execution& by, slot& self) noexcept {
   envelope* const lone = self.mail.is_empty() ? self.box.lone() : nullptr;
