@@ -38,8 +38,11 @@ static_assert(sizeof(delayed_send) <= 128, "two cache lines a timer");
 namespace {
 
 void let_go(delayed_send& timed) noexcept {
-  // [DS1] acq_rel: the other owner's last use happens before the free; pairs DS1.
-  if (timed.owners.fetch_sub(1, base::acq_rel) != 1) return;
+  // [DS1] acquire, acq_rel: the other owner's last use happens before the free; pairs DS1. The last
+  // one need not say that it goes.
+  if (timed.owners.load(base::acquire) != 1 && timed.owners.fetch_sub(1, base::acq_rel) != 1) {
+    return;
+  }
   timed.~delayed_send();
   mem::this_thread_cache().free_bytes(&timed, sizeof(delayed_send));
 }
@@ -56,12 +59,16 @@ bool change(delayed_send& timed, delayed_state from, delayed_state to) noexcept 
   return timed.state.compare_exchange_strong(from, to, base::acq_rel, base::relaxed);
 }
 
+// What it will not send, on the home's thread.
+void bury_carried(execution& by, delayed_send& timed) noexcept {
+  if (timed.carried == nullptr) return;
+  count_timed_over(by);
+  by.bury(timed.carried, dead_letter::cancelled);
+}
+
 // Off the wheel for good, on the home's thread.
 void take_off(execution& by, delayed_send& timed) noexcept {
-  if (timed.carried != nullptr) {
-    count_timed_over(by);
-    by.bury(timed.carried, dead_letter::cancelled);
-  }
+  bury_carried(by, timed);
   let_go(timed);
 }
 
@@ -209,15 +216,32 @@ delayed_send* arm_time_out(execution& by, delayed_target to, ref request,
   return arm(by, timed, deadline_ns);
 }
 
+namespace {
+
+// By the thread of its wheel, which has both owners then: nothing races, so nothing is exchanged.
+bool cancel_at_home(execution& by, delayed_send& timed) noexcept {
+  timed.state.store(delayed_state::cancelled, base::relaxed);  // Relaxed, both: as just said.
+  if (timed.home->timers().cancel(timed)) {
+    bury_carried(by, timed);
+    timed.owners.store(1, base::relaxed);
+  } else {
+    post_home(timed);
+  }
+  return true;
+}
+
+}  // namespace
+
 bool cancel_delayed(delayed_send* timed) noexcept {
+  execution* const here = own_thread_of(timed->node_id);
+  if (here != nullptr && here->worker == timed->home &&
+      timed->state.load(base::relaxed) == delayed_state::armed) {  // Relaxed: armed here.
+    return cancel_at_home(*here, *timed);
+  }
   if (change(*timed, delayed_state::travelling, delayed_state::cancelled)) return true;
   if (!change(*timed, delayed_state::armed, delayed_state::cancelled)) return false;
-  if (execution* const here = own_thread_of(timed->node_id)) {
-    if (here->worker == timed->home && timed->home->timers().cancel(*timed)) {
-      take_off(*here, *timed);
-    } else {
-      post_home(*timed);
-    }
+  if (here != nullptr) {
+    post_home(*timed);
     return true;
   }
   // A node that is about to end buries what is on its wheels.

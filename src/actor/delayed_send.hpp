@@ -13,7 +13,8 @@
 // and a cancel from elsewhere does too, so that the memory of a long timer comes back soon.
 // At a fixed rate: next = previous + period. Ticks that were missed are left out, in phase. It ends
 // by itself when who armed it or who it sends to is no more.
-// Rules: T1 the transition out of armed is one CAS, so a timer either fires or was cancelled.
+// Rules: T1 the transition out of armed is one CAS, so a timer either fires or was cancelled; a
+//           plain store in a cancel on the home's thread, which has both owners then.
 //        T2 who made it cancelled takes it off: at home at once, else by posting it home. Only the
 //        end of the home's thread (bury_delayed) may be earlier.
 #pragma once

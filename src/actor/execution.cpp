@@ -224,7 +224,9 @@ void execution::schedule_elsewhere(slot& ready) noexcept {
 
 void execution::count_dead(envelope& dead, dead_letter why) noexcept {
   count(counters.dead[static_cast<unsigned>(why)]);
-  node.report_dead_letter(dead, why);
+  if (why == dead_letter::unhandled || why == dead_letter::unknown) {
+    node.report_dead_letter(dead, why);
+  }
   if (!node.watchers.is_empty()) report_dead(dead, why);
   if (dead.type->when_lost != nullptr) dead.type->when_lost(*this, dead.payload(), code_of(why));
 }

@@ -102,7 +102,6 @@ std::vector<kind_totals> node_core::kinds() const {
 // One line a second at most; the counters have them all.
 void node_core::report_dead_letter(const envelope& dead, dead_letter why) noexcept {
   if (dead.from_generation == 0) return;  // The runtime's own control messages.
-  if (why != dead_letter::unhandled && why != dead_letter::unknown) return;
   const base::nanoseconds_t now = base::now_ns();
   // Relaxed: a rate limit; a line more or less does not matter.
   base::nanoseconds_t next = next_report_ns_.load(base::relaxed);

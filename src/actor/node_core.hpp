@@ -135,6 +135,7 @@ struct node_core {
   /// By behaviour; never more that ended than were spawned.
   [[nodiscard]] std::vector<kind_totals> kinds() const;
 
+  /// To the log, of those that somebody may want to know of: unhandled, unknown.
   void report_dead_letter(const envelope& dead, dead_letter why) noexcept;
   /// A line of the runtime's own.
   void write_log(log_level level, std::string_view text) const noexcept;

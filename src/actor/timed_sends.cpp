@@ -33,7 +33,8 @@ timer arm_signed(slot& self, envelope* carried, address to, priority lane, Arm&&
 timer post_later(slot& self, envelope* carried, address to, priority lane,
                  std::chrono::nanoseconds delay) noexcept {
   return arm_signed(self, carried, to, lane, [&](execution& by, delayed_target target) {
-    return arm_delayed(by, carried, target, deadline_after(delay.count()));
+    return arm_delayed(by, carried, target,
+                       deadline_after(delay.count(), by.clock.not_before_now()));
   });
 }
 
