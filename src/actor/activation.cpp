@@ -351,7 +351,7 @@ template <owner_kind Kind>
 }
 
 // The tenant's slot may be another's.
-void finish_end(execution& by) noexcept {
+[[gnu::always_inline]] inline void finish_end(execution& by) noexcept {
   by.running = nullptr;
   by.end_run_of_sends();  // What the end itself sent.
   if (by.last_of_ending != nullptr) by.free_block(std::exchange(by.last_of_ending, nullptr));
