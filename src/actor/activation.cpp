@@ -385,7 +385,7 @@ void run_suspended(sched::work* job, sched::worker& on) {
 
 void run_receiver(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
-  execution& by = *static_cast<execution*>(on.context);
+  execution& by = execution_on(on);
   take_ownership(by, self);
   end_activation(job, on, run_receiving(by, self));
 }
