@@ -34,7 +34,7 @@ struct spawn_order {
   bool monitor = false;  ///< by the spawner
   ref* monitored_as = nullptr;
   /// Holds what a predecessor has not read, and takes what this one does not; null = nothing.
-  std::shared_ptr<kept_mail> mail{};
+  const std::shared_ptr<kept_mail>* mail = nullptr;
 };
 
 /// More of the same for a meta process.

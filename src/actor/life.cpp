@@ -162,6 +162,15 @@ result<void> run_start_hook(execution& by, slot& self) noexcept {
 #endif
 }
 
+// What the hook leaves in by.ending goes to `wanted`: a spawner that has asked for its own end
+// keeps its reason.
+result<void> start_within_spawn(execution& by, slot& self, exit_reason& wanted) noexcept {
+  exit_reason of_spawner = std::exchange(by.ending, exit_reason{});
+  result<void> begun = run_start_hook(by, self);
+  wanted = std::exchange(by.ending, std::move(of_spawner));
+  return begun;
+}
+
 shared_environment environment_for(execution& by, const slot* spawner,
                                    const env_variables* changes) {
   const slot_extension* const more = spawner == nullptr ? nullptr : extension_of(*spawner);
@@ -205,14 +214,8 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
       self.is_named = 1;
     }
   }
-  // A spawner that has asked for its own end keeps its reason, whatever the hook below asks for.
-  exit_reason kept;
-  const bool spawner_ends = by.running != nullptr && has_exit_wanted(*by.running);
-  if (spawner_ends) kept = std::move(by.ending);
-  if (begun && self.what->start != nullptr) begun = run_start_hook(by, self);
-  exit_reason wanted;
-  if (has_exit_wanted(self)) wanted = std::exchange(by.ending, exit_reason{});
-  if (spawner_ends) by.ending = std::move(kept);
+  exit_reason wanted;  // by its on_start
+  if (begun && self.what->start != nullptr) begun = start_within_spawn(by, self, wanted);
   if (!begun) {
     if (self.is_named != 0) by.node.names.remove(who);
     self.state = life::ending;
@@ -230,7 +233,7 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
     return who;
   }
   self.state = life::running;
-  if (order.mail != nullptr) inherit_mail(self, order.mail);
+  if (order.mail != nullptr) inherit_mail(self, *order.mail);
   const bool has_mail = !self.mail.is_empty();
   self.running_on.store(nullptr, base::relaxed);  // Relaxed: as above.
   if (has_mail || !self.box.try_park()) by.schedule(self);
