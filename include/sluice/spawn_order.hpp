@@ -33,7 +33,8 @@ struct spawn_order {
   bool link = false;     ///< to the spawner
   bool monitor = false;  ///< by the spawner
   ref* monitored_as = nullptr;
-  /// Holds what a predecessor has not read, and takes what this one does not; null = nothing.
+  /// Holds what a predecessor has not read, and takes what this one does not; null = nothing, else
+  /// it points to one.
   const std::shared_ptr<kept_mail>* mail = nullptr;
 };
 

@@ -219,7 +219,7 @@ result<pid> child_keeper::spawn(place& at) {
   order.overflow = options.overflow;
   order.env = &options.env;
   order.link = true;
-  order.mail = &at.mail;
+  if (at.mail != nullptr) order.mail = &at.mail;
   const std::shared_ptr<const child_factory> factory = at.spec.factory;
 #if defined(__cpp_exceptions)
   try {
