@@ -63,16 +63,19 @@ def answers_datagram(port):
         probe.recv(64)
 
 
+STOP_SECONDS_MAX = 3
+
+
 def stop(process):
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=STOP_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        print("warning: a server did not stop on SIGINT within 10 s and was killed",
-              file=sys.stderr)
+        print(f"warning: {process.args[0]} did not stop on SIGINT within {STOP_SECONDS_MAX} s and "
+              "was killed", file=sys.stderr)
 
 
 def allow_descriptors():

@@ -109,10 +109,15 @@ std::string stall_detector::describe(std::size_t index) const {
   if (current != nullptr) {
     static_cast<void>(copy_from(at(current, offsetof(envelope, type)), type));
   }
+  std::uint32_t place = slot::no_slot;
+  static_cast<void>(copy_from(&running->index, place));
   if (!stands_still(index)) return {};  // SD-1: descriptions live for ever, but were they these?
-  const pid who{state_.core->id, running->index,
-                running->generation.load(base::relaxed)};  // Relaxed: for a text.
-  std::string text = is_meta(*running) ? "meta process " : "process ";
+  // By the table, which orders its making before this look.
+  const slot* const tenant = state_.core->slots.find(place);
+  if (tenant == nullptr) return {};
+  const pid who{state_.core->id, place,
+                tenant->generation.load(base::relaxed)};  // Relaxed: for a text.
+  std::string text = is_meta(*tenant) ? "meta process " : "process ";
   const std::string name = state_.core->names.name_of(who);
   if (!name.empty()) text += name + ' ';
   text += '(' + std::to_string(who.node) + '.' + std::to_string(who.slot) + '.' +

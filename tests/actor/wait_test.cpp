@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -29,7 +30,8 @@ struct outcomes {
   test_counter done;
   std::vector<int> values;
   std::vector<error_code> errors;
-  std::string text;
+  std::mutex guard;
+  std::string text;  // of who ended last; many may end at once
 };
 
 struct runner : sluice::actor<runner, begin, note, tick> {
@@ -49,7 +51,10 @@ struct runner : sluice::actor<runner, begin, note, tick> {
     co_return number;
   }
   void terminate(const sluice::exit_reason& reason) {
-    into->text = reason.message();
+    {
+      const std::lock_guard lock{into->guard};
+      into->text = reason.message();
+    }
     into->done.add();
   }
   outcomes* into;
