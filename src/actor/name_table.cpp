@@ -31,7 +31,7 @@ std::uint64_t word_at(std::string_view text, std::size_t begin) noexcept {
 }  // namespace
 
 struct name_table::entry {
-  base::atomic<std::uint32_t> sequence{0};  ///< which name in this place; any reads
+  base::atomic<std::uint32_t> sequence{0};  ///< moves with each name; odd = it is being written
   base::atomic<std::uint32_t> size{0};
   base::atomic<std::uint64_t> hash{0};
   base::atomic<std::uint64_t> owner{0};  ///< slot and generation; 0 = given up
@@ -78,8 +78,9 @@ name_table::sight name_table::probe(const cells& in, std::string_view name, std:
     // [NT5] acquire: the entry's content; pairs NT6 (add, remove).
     const entry* const seen = in.first[at].load(base::acquire);
     if (seen == nullptr) return sight::absent;
-    // [NT7] acquire: what follows is read after it; pairs NT8 (take_entry).
+    // [NT7] acquire: what follows is read after it; pairs NT8 (take_entry, add).
     const std::uint32_t sequence = seen->sequence.load(base::acquire);
+    if ((sequence & 1) != 0) return sight::disturbed;  // Of a cell that has changed since.
     // [NT9] acquire, all of the content: one word of the entry's next name shows that its sequence
     // has moved on; pairs NT10 (add).
     if (seen->hash.load(base::acquire) != hash) continue;         // [NT9]
@@ -120,6 +121,8 @@ name_table::entry* name_table::add(std::string_view name, std::uint64_t hash, co
                     base::release);                 // [NT10]
   made->tag.store(owner.tag, base::release);        // [NT10]
   made->node.store(owner.who.node, base::release);  // [NT10]
+  // [NT8] release: even again, the content is whole; pairs NT7 (probe). Relaxed read: as above.
+  made->sequence.store(made->sequence.load(base::relaxed) + 1, base::release);
   std::size_t at = hash & in->mask;
   while (in->first[at].load(base::relaxed) != nullptr) at = (at + 1) & in->mask;
   // [NT6] release: the entry's content; pairs NT5 (probe).
@@ -179,7 +182,7 @@ name_table::entry* name_table::take_entry(std::string_view name) {
   }
   entry* const taken = waiting.back();
   waiting.pop_back();
-  // [NT8] release: pairs NT7 (probe). Relaxed read: under the lock.
+  // [NT8] release: odd; pairs NT7 (probe). Relaxed read: under the lock.
   taken->sequence.store(taken->sequence.load(base::relaxed) + 1, base::release);
   return taken;
 }
