@@ -122,10 +122,10 @@ bool is_for_user(const slot& self, const message_type& type) noexcept {
   return type.identity->when_unhandled == nullptr && !asks_for_inspection(type);
 }
 
-enum class control_end : std::uint8_t { served, used_up, wants_end };
-
-// Control mail for a process whose handler waits.
-control_end serve_control(execution& by, slot& self, budget& left) noexcept {
+// What is new, and the control mail in it, for a process whose handler waits. False: the activation
+// is over, as `how` says.
+[[nodiscard]] bool serve_control(execution& by, slot& self, budget& left, loop_end& how) noexcept {
+  absorb_new_mail(by, self);
   while (envelope* const next = self.mail.pop_control()) {
     if (is_for_user(self, *next->type)) {
       defer(self, next);
@@ -133,10 +133,17 @@ control_end serve_control(execution& by, slot& self, budget& left) noexcept {
     }
     const std::uint8_t wants = attend(by, self, next);
     let_go_of_block(by, next, wants);
-    if ((wants & wants_exit) != 0) return control_end::wants_end;
-    if (left.after_message() == budget::verdict::used_up) return control_end::used_up;
+    if ((wants & wants_exit) != 0) {
+      how = loop_end::wants_end;
+      return false;
+    }
+    if (left.after_message() == budget::verdict::used_up) {
+      release_ownership(by, self);
+      how = loop_end::yielded;
+      return false;
+    }
   }
-  return control_end::served;
+  return true;
 }
 
 void absorb_above(execution& by, slot& self, envelope* held) noexcept {
@@ -206,12 +213,7 @@ void hand_over_received(execution& by, slot& self, envelope* found) noexcept {
 [[gnu::noinline]] loop_end run_receiving(execution& by, slot& self) noexcept {
   budget left{by.node.budget};
   while (true) {
-    absorb_new_mail(by, self);
-    switch (serve_control(by, self, left)) {
-      case control_end::served: break;
-      case control_end::wants_end: return loop_end::wants_end;
-      case control_end::used_up: release_ownership(by, self); return loop_end::yielded;
-    }
+    if (loop_end how{}; !serve_control(by, self, left, how)) return how;
     const mail_search seen = search_mail(self);
     if (seen.found != nullptr) hand_over_received(by, self, seen.found);
     by.end_run_of_sends();  // X2; of a predicate, or of what was in the message.
@@ -271,12 +273,7 @@ void hand_over_received(execution& by, slot& self, envelope* found) noexcept {
     if (!is_suspended(self) || self.wants != 0) return leave_resumed(by, self, self.wants);
   }
   while (true) {
-    absorb_new_mail(by, self);
-    switch (serve_control(by, self, left)) {
-      case control_end::served: break;
-      case control_end::wants_end: return loop_end::wants_end;
-      case control_end::used_up: release_ownership(by, self); return loop_end::yielded;
-    }
+    if (loop_end how{}; !serve_control(by, self, left, how)) return how;
     if ((self.wants & wants_resumption) == 0) {
       release_ownership(by, self);
       if (self.box.try_wait()) return loop_end::parked;  // A1, A2
@@ -293,8 +290,8 @@ void hand_over_received(execution& by, slot& self, envelope* found) noexcept {
 }
 
 loop_end leave_suspended(execution& by, slot& self) noexcept {
-  if ((self.wants & (wants_yield | wants_receive)) != 0) {
-    if ((self.wants & wants_receive) != 0) return begin_receiving(by, self);
+  if ((self.wants & wants_receive) != 0) return begin_receiving(by, self);
+  if ((self.wants & wants_yield) != 0) {
     self.wants = static_cast<std::uint8_t>(self.wants & ~wants_yield);
     release_ownership(by, self);
     return loop_end::yielded;
