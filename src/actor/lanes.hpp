@@ -122,13 +122,17 @@ class lanes {
   }
   /// Takes `each` out of its lane, where it follows `before`.
   void take_out(unsigned lane, envelope* before, envelope* each) noexcept {
+    take_from(last_[lane], before, each);
+    if (last_[lane] == nullptr) occupied_ = static_cast<std::uint8_t>(occupied_ & ~(1u << lane));
+  }
+  /// The same, of any such list, named by its last.
+  static void take_from(envelope*& last, envelope* before, envelope* each) noexcept {
     if (before == each) {  // Alone.
-      last_[lane] = nullptr;
-      occupied_ = static_cast<std::uint8_t>(occupied_ & ~(1u << lane));
+      last = nullptr;
       return;
     }
     before->next = each->next;
-    if (last_[lane] == each) last_[lane] = before;
+    if (last == each) last = before;
   }
 
   /// Counts at most `count_max` messages of a lane.

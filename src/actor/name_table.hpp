@@ -10,9 +10,9 @@
 // Memory: entries and cells in proportion to the most names at once; all go with the table.
 //
 // Rules:
-//   NT-1 An entry is written only while no cell points to it; its sequence moves on first, so a
-//        reader that still stands on it finds that out after reading (a sequence lock without the
-//        waiting half: nobody needs the new content of an entry that it reached by an old path).
+//   NT-1 An entry is written only while no cell points to it, and its sequence is odd meanwhile: a
+//        reader that still stands on it by an old path finds it odd, or moved after reading, and
+//        looks again. It does not wait: the new path is not there before the content is whole.
 //   NT-2 Whatever hides or moves a cell moves the version on first: "not there" is believed only if
 //        the version stood still from before the first cell to after the last.
 //   NT-3 While cells move every name that stays is in at least one cell of its probe path.

@@ -59,17 +59,6 @@ struct walk {
   }
 };
 
-envelope* take_out(envelope*& last, envelope* before) noexcept {
-  envelope* const each = before->next;
-  if (before == each) {
-    last = nullptr;
-  } else {
-    before->next = each->next;
-    if (last == each) last = before;
-  }
-  return each;
-}
-
 // Null when memory is out.
 receive_marks* marks_or_made(slot& self) noexcept {
   seldom_used* const more = seldom_or_made(self);
@@ -88,7 +77,9 @@ mail_search search_mail(slot& self) noexcept {
   walk search{self, what};
   envelope*& deferred = self.extension->waiting.deferred;
   if (envelope* const before = search.find_in(deferred, marks.deferred)) {
-    return {take_out(deferred, before), true};
+    envelope* const found = before->next;
+    lanes::take_from(deferred, before, found);
+    return {found, true};
   }
   for (const priority lane : {priority::main, priority::log}) {
     const auto at = static_cast<unsigned>(lane);
