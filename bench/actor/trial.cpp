@@ -8,12 +8,9 @@ namespace actor_bench {
 namespace {
 
 using namespace std::chrono_literals;
+using sluice::bench::describe;
+using sluice::bench::is_conserved;
 
-// Between two looks at a run that is under way.
-constexpr auto look_again = 50ms;
-// So many looks without any change and with nothing queued but what waits itself: a message is
-// missing.
-constexpr int looks_until_stalled = 5;
 constexpr auto quiescence_patience = 10s;
 constexpr auto stop_patience = 30s;
 
@@ -23,18 +20,6 @@ sluice::node_options options_for(const settings& given) {
   options.io = false;
   options.pin = given.pin;
   return options;
-}
-
-std::string describe(const sluice::message_statistics& sums) {
-  return " (sent " + std::to_string(sums.sent) + ", handled " + std::to_string(sums.handled) +
-         ", rejected " + std::to_string(sums.rejected) + ", dropped " +
-         std::to_string(sums.dropped) + ", queued " + std::to_string(sums.queued) + " (" +
-         std::to_string(sums.timed) + " on timers, " + std::to_string(sums.suspended) +
-         " in handlers that wait), alive " + std::to_string(sums.alive) + ")";
-}
-
-bool is_conserved(const sluice::message_statistics& sums) {
-  return sums.sent == sums.handled + sums.dropped + sums.rejected + sums.queued;
 }
 
 }  // namespace
@@ -58,18 +43,12 @@ std::uint64_t trial::parameter(std::string_view name) const {
 
 double trial::wait_from(bench_clock::time_point begin) {
   const auto deadline = begin + given_.patience;
-  sluice::message_statistics before;
-  int looks = 0;
-  while (!line_.wait_until(bench_clock::now() + look_again)) {
-    const sluice::message_statistics now = node_.messages();
-    const bool stands_still = now.queued == now.timed + now.suspended && now.sent == before.sent &&
-                              now.handled == before.handled && now.alive == before.alive;
-    looks = stands_still ? looks + 1 : 0;
-    before = now;
-    if (looks >= looks_until_stalled) {
-      throw void_run{"a message is missing: nothing moves and not all is done" + describe(now)};
+  sluice::bench::stall_watch watch{node_};
+  while (!line_.wait_until(bench_clock::now() + watch.interval)) {
+    watch.look();
+    if (bench_clock::now() > deadline) {
+      throw void_run{"not done in time" + describe(node_.messages())};
     }
-    if (bench_clock::now() > deadline) throw void_run{"not done in time" + describe(now)};
   }
   if (const std::string failure = line_.failure(); !failure.empty()) throw void_run{failure};
   return std::chrono::duration<double>(line_.ended_at() - begin).count();

@@ -12,21 +12,18 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../harness/node_watch.hpp"
 #include "finish_line.hpp"
 #include "plant.hpp"
 #include "workload.hpp"
 
 namespace actor_bench {
 
-/// A check failed: the run has no figure.
-struct void_run : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using sluice::bench::void_run;
 
 /// What the command line asks of every run.
 struct settings {

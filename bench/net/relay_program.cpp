@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "arguments.hpp"
+#include "../harness/arguments.hpp"
 #include "cpu_time.hpp"
 #include "relay.hpp"
 

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <random>
 
-#include "arguments.hpp"
+#include "../harness/arguments.hpp"
 #include "churn_load.hpp"
 #include "idle_load.hpp"
 #include "load.hpp"

@@ -1,0 +1,247 @@
+#include "iteration.hpp"
+
+#include <atomic>
+#include <charconv>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace savina {
+
+namespace {
+
+using namespace std::chrono_literals;
+using sluice::bench::describe;
+using sluice::bench::is_conserved;
+
+constexpr auto stop_patience = 60s;
+
+// Where actors tell the driver. Of the process: iterations follow one another.
+class finish {
+ public:
+  void arm(std::uint64_t parties) noexcept {
+    missing_.store(static_cast<std::int64_t>(parties), std::memory_order_relaxed);
+    const std::lock_guard lock{guard_};
+    failure_.clear();
+    is_over_ = parties == 0;
+  }
+  // acq_rel: what each party did is seen by who comes last, and through the mutex by the driver.
+  void arrive() noexcept {
+    if (missing_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    const std::lock_guard lock{guard_};
+    ended_at_ = bench_clock::now();
+    is_over_ = true;
+    changed_.notify_all();
+  }
+  void fail(std::string why) {
+    const std::lock_guard lock{guard_};
+    if (failure_.empty()) failure_ = std::move(why);
+    changed_.notify_all();
+  }
+  [[nodiscard]] bool wait_until(bench_clock::time_point deadline) {
+    std::unique_lock lock{guard_};
+    return changed_.wait_until(lock, deadline, [this] { return is_over_ || !failure_.empty(); });
+  }
+  // Throws what was failed for, and when more came than are expected.
+  bench_clock::time_point ended_at() {
+    const std::lock_guard lock{guard_};
+    if (!failure_.empty()) throw void_run{failure_};
+    if (missing_.load(std::memory_order_relaxed) < 0) throw void_run{"more arrived than there are"};
+    return ended_at_;
+  }
+
+ private:
+  std::atomic<std::int64_t> missing_{0};
+  std::mutex guard_;
+  std::condition_variable changed_;
+  bench_clock::time_point ended_at_{};
+  std::string failure_;
+  bool is_over_ = false;
+};
+
+finish line;
+
+double ms_between(bench_clock::time_point begin, bench_clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+
+std::uint64_t value_at(const parameter& one, size wanted) noexcept {
+  switch (wanted) {
+    case size::normal: return one.normal;
+    case size::small: return one.small;
+    case size::tiny: return one.tiny;
+  }
+  return one.normal;
+}
+
+bool is_near(double got, double wanted, tolerance off) noexcept {
+  const double difference = std::abs(got - wanted);
+  return difference <= off.absolute || difference <= off.relative * std::abs(wanted);
+}
+
+std::vector<double> numbers_in(std::string_view text) {
+  std::vector<double> all;
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(','));
+    double value = NAN;
+    std::from_chars(one.data(), one.data() + one.size(), value);
+    all.push_back(value);
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+  }
+  return all;
+}
+
+}  // namespace
+
+void arrive() noexcept { line.arrive(); }
+void fail(std::string why) { line.fail(std::move(why)); }
+
+iteration::iteration(const program& what, const settings& given)
+    : what_(what), given_(given), begin_(bench_clock::now()), parameters_(given.parameters) {
+  for (const auto& each : what.parameters) {
+    if (!each.name.empty())
+      parameters_.try_emplace(std::string{each.name}, value_at(each, given.size));
+  }
+  published_ = find_published(what.name, parameters_);
+  planted.begin_iteration();
+  line.arm(1);
+  sluice::node_options options;
+  options.schedulers = given.threads;
+  options.io = false;
+  options.pin = given.pin;
+  // Late messages are part of some protocols; counts tell of them, lines would be timed.
+  options.log = [](sluice::log_severity, std::string_view) {};
+  node_.emplace("savina", options);
+  if (auto started = node_->start(); !started) {
+    throw void_run{"the node does not start: " + started.error().message()};
+  }
+}
+
+iteration::~iteration() { node_.reset(); }  // Before what its actors point to.
+
+std::uint64_t iteration::parameter(std::string_view name) const {
+  const auto found = parameters_.find(name);
+  if (found == parameters_.end()) {
+    throw void_run{"the program has no parameter " + std::string{name}};
+  }
+  return found->second;
+}
+
+void iteration::expect_arrivals(std::uint64_t parties) noexcept { line.arm(parties); }
+
+void iteration::begin_inner() noexcept {
+  if (inner_begin_ == bench_clock::time_point{}) inner_begin_ = bench_clock::now();
+}
+
+void iteration::await_arrivals() {
+  const auto deadline = bench_clock::now() + given_.patience;
+  sluice::bench::stall_watch watch{*node_};
+  while (!line.wait_until(bench_clock::now() + watch.interval)) {
+    watch.look();
+    if (bench_clock::now() > deadline) {
+      throw void_run{"not done in time" + describe(node_->messages())};
+    }
+  }
+  inner_ms_ = ms_between(inner_begin_, line.ended_at());
+}
+
+// Who is still ending when the last has arrived takes microseconds to end.
+void iteration::await_ends() {
+  const auto deadline = bench_clock::now() + given_.patience;
+  sluice::bench::stall_watch watch{*node_};
+  auto look_at = bench_clock::now() + watch.interval;
+  for (auto sums = node_->messages(); sums.alive != 0 || sums.queued != 0;
+       sums = node_->messages()) {
+    std::this_thread::sleep_for(20us);
+    if (bench_clock::now() < look_at) continue;
+    watch.look();
+    look_at = bench_clock::now() + watch.interval;
+    if (look_at > deadline) throw void_run{"not all actors end" + describe(sums)};
+  }
+}
+
+void iteration::wait() {
+  await_arrivals();
+  await_ends();
+  sums_ = node_->messages();  // Now: the stop sends too.
+  const sluice::stop_report report = node_->stop(stop_patience);
+  total_ms_ = ms_between(begin_, bench_clock::now());
+  static_cast<void>(line.ended_at());  // Throws what came late.
+  check_that(report.is_clean(), "the node stops in time");
+  const sluice::message_statistics last = node_->messages();
+  check_that(is_conserved(last) && last.queued == 0 && last.alive == 0,
+             "messages are conserved, nothing is queued and nobody is alive after the stop");
+  check_that(sums_.unhandled == 0 && sums_.cancelled == 0, "each message has a handler");
+}
+
+const std::string_view* iteration::published(std::string_view key) {
+  if (published_ == nullptr) return nullptr;
+  for (const published_value& each : published_->values) {
+    if (each.key != key) continue;
+    looked_at_.insert(each.key);
+    return &each.text;
+  }
+  throw void_run{"nothing is published as " + std::string{key}};
+}
+
+void iteration::refuse(std::string_view key, const std::string& got,
+                       std::string_view wanted) const {
+  throw void_run{std::string{key} + " is " + got + ", published is " + std::string{wanted}};
+}
+
+void iteration::check_text(std::string_view key, const std::string& got) {
+  const std::string_view* const wanted = published(key);
+  if (wanted != nullptr && *wanted != got) refuse(key, got, *wanted);
+}
+
+void iteration::check(std::string_view key, double got, tolerance off) {
+  check(key, std::span<const double>{&got, 1}, off);
+}
+
+void iteration::check(std::string_view key, std::span<const std::uint64_t> got) {
+  std::string text;
+  for (const std::uint64_t each : got) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(each);
+  }
+  check_text(key, text);
+}
+
+void iteration::check(std::string_view key, std::span<const double> got, tolerance off) {
+  const std::string_view* const wanted = published(key);
+  if (wanted == nullptr) return;
+  const std::vector<double> all = numbers_in(*wanted);
+  bool is_good = all.size() == got.size();
+  std::string text;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%s%.17g", i == 0 ? "" : ",", got[i]);
+    text += digits;
+    is_good = is_good && is_near(got[i], all[i], off);
+  }
+  if (!is_good) refuse(key, text, *wanted);
+}
+
+void iteration::check_that(bool holds, const std::string& promise) const {
+  if (!holds) throw void_run{promise + ": no" + describe(sums_)};
+}
+
+void iteration::check_messages(std::uint64_t sent, std::optional<std::uint64_t> lost) const {
+  check_that(sums_.sent == sent, "exactly " + std::to_string(sent) + " messages are sent");
+  if (lost) {
+    check_that(sums_.rejected + sums_.dropped == *lost,
+               "exactly " + std::to_string(*lost) + " messages come too late");
+  }
+}
+
+void iteration::finish() const {
+  if (published_ == nullptr) return;
+  for (const published_value& each : published_->values) {
+    if (!looked_at_.contains(each.key)) {
+      throw void_run{"nobody looked at the published " + std::string{each.key}};
+    }
+  }
+}
+
+}  // namespace savina

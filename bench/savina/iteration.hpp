@@ -1,0 +1,176 @@
+// iteration: one run of one program on a node of its own, timed and verified.
+//
+// Life: made (the clock starts, then the node) → the program's function spawns and sends → wait():
+//   until arrive() was called often enough and every actor has ended; the node stops and the clock
+//   does → the function's checks → finish(): every published value was looked at, nothing is left.
+// What does not hold throws void_run, and then no time may be printed.
+// Who: the driver, a thread that is foreign to the node; arrive(), fail() and player are for
+// actors.
+#pragma once
+
+#include <sluice/sluice.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../harness/node_watch.hpp"
+#include "plant.hpp"
+#include "program.hpp"
+#include "published.hpp"
+
+namespace savina {
+
+using bench_clock = std::chrono::steady_clock;
+using sluice::bench::void_run;
+
+enum class size : std::uint8_t { normal, small, tiny };
+
+/// What the command line asks of every iteration.
+struct settings {
+  std::uint32_t threads = 2;
+  sluice::pinning pin = sluice::pinning::cores;
+  std::chrono::seconds patience{300};
+  savina::size size = size::normal;
+  std::map<std::string, std::uint64_t, std::less<>> parameters{};
+};
+
+/// Any actor: one of those that wait() waits for has seen all that it should see.
+void arrive() noexcept;
+/// Any actor: the iteration is void. The first reason is kept.
+[[gnu::cold]] void fail(std::string why);
+/// Any actor: what the protocol promises.
+inline void require(bool holds, const char* promise) {
+  if (!holds) [[unlikely]]
+    fail(promise);
+}
+
+/// An actor of a program: its sends pass the plant, its spawns must succeed.
+template <class Self, class... Messages>
+class player : public sluice::actor<Self, Messages...> {
+ protected:
+  template <class To, class M>
+  void send(const To& to, M message) noexcept {
+    send_planted(message, [&](M&& each) {
+      static_cast<void>(sluice::actor<Self, Messages...>::send(to, std::move(each)));
+    });
+  }
+  template <class A, class... Arguments>
+  [[nodiscard]] sluice::handle<A> create(Arguments&&... arguments) {
+    auto made =
+        this->template spawn<A>(sluice::spawn_options{}, std::forward<Arguments>(arguments)...);
+    if (!made) {
+      fail("a spawn failed: " + made.error().message());
+      return {};
+    }
+    return made.value();
+  }
+};
+
+/// How far a computed number may be off. Both may be given; one that holds is enough.
+struct tolerance {
+  double relative = 0;
+  double absolute = 0;
+};
+
+class iteration {
+ public:
+  iteration(const program& what, const settings& given);
+  ~iteration();
+  iteration(const iteration&) = delete;
+  iteration& operator=(const iteration&) = delete;
+
+  [[nodiscard]] std::uint64_t parameter(std::string_view name) const;
+
+  template <class A, class... Arguments>
+  [[nodiscard]] sluice::handle<A> spawn(Arguments&&... arguments) {
+    auto made = node_->spawn<A>(sluice::spawn_options{}, std::forward<Arguments>(arguments)...);
+    if (!made) throw void_run{"a spawn failed: " + made.error().message()};
+    return made.value();
+  }
+
+  /// What actors leave behind for the checks, and what they share. Lives until the iteration is
+  /// over. After wait() the driver may read it.
+  template <class T, class... Arguments>
+  [[nodiscard]] T& keep(Arguments&&... arguments) {
+    auto made = std::make_shared<T>(std::forward<Arguments>(arguments)...);
+    kept_.push_back(made);
+    return *made;
+  }
+
+  /// How many arrive() calls end the program. Before the first message.
+  void expect_arrivals(std::uint64_t parties) noexcept;
+
+  /// A message of the suite's driver. The first one starts the inner clock.
+  template <class Handle, class M>
+  void tell(const Handle& to, M message) {
+    begin_inner();
+    send_planted(message, [&](M&& each) { static_cast<void>(to.send(std::move(each))); });
+  }
+
+  /// Sleeps until all have arrived and ended; stops the node.
+  void wait();
+
+  // After wait(): what came out against what is published for these parameters. Where nothing is,
+  // nothing is compared.
+  void check(std::string_view key, std::uint64_t got) { check_text(key, std::to_string(got)); }
+  void check(std::string_view key, std::int64_t got) { check_text(key, std::to_string(got)); }
+  void check(std::string_view key, double got, tolerance off);
+  void check(std::string_view key, std::span<const std::uint64_t> got);
+  void check(std::string_view key, std::span<const double> got, tolerance off);
+  void check_text(std::string_view key, const std::string& got);
+  /// The same for what holds whatever the parameters are.
+  void check_that(bool holds, const std::string& promise) const;
+
+  /// Exactly so many messages were sent, and so many of them reached nobody, because their
+  /// receivers had ended. Without `lost` any number may have.
+  void check_messages(std::uint64_t sent, std::optional<std::uint64_t> lost = 0) const;
+  /// A figure that differs from run to run and is worth telling.
+  void note(std::string_view key, double value) { notes_.emplace_back(std::string{key}, value); }
+
+  /// Throws unless each published value was looked at.
+  void finish() const;
+
+  [[nodiscard]] double total_ms() const noexcept { return total_ms_; }
+  [[nodiscard]] double inner_ms() const noexcept { return inner_ms_; }
+  [[nodiscard]] const sluice::message_statistics& sums() const noexcept { return sums_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, double>>& notes() const noexcept {
+    return notes_;
+  }
+  /// "ci", "default", ...; empty when nothing is published for these parameters.
+  [[nodiscard]] std::string_view published_name() const noexcept {
+    return published_ == nullptr ? std::string_view{} : published_->name;
+  }
+
+ private:
+  void begin_inner() noexcept;
+  void await_arrivals();
+  void await_ends();
+  [[nodiscard]] const std::string_view* published(std::string_view key);
+  [[noreturn]] void refuse(std::string_view key, const std::string& got,
+                           std::string_view wanted) const;
+
+  const program& what_;
+  const settings& given_;
+  const bench_clock::time_point begin_;
+  std::map<std::string, std::uint64_t, std::less<>> parameters_;
+  const published_set* published_;
+  std::set<std::string_view> looked_at_;
+  std::vector<std::pair<std::string, double>> notes_;
+  std::vector<std::shared_ptr<void>> kept_;
+  std::optional<sluice::node> node_;
+  sluice::message_statistics sums_{};
+  bench_clock::time_point inner_begin_{};
+  double total_ms_ = 0;
+  double inner_ms_ = 0;
+};
+
+}  // namespace savina

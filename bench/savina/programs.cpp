@@ -1,0 +1,22 @@
+#include "program.hpp"
+
+#include <algorithm>
+
+namespace savina {
+
+namespace {
+
+constexpr const program* table[] = {
+    &pingpong,
+};
+
+}  // namespace
+
+std::span<const program* const> all_programs() noexcept { return table; }
+
+const program* find_program(std::string_view name) noexcept {
+  const auto found = std::ranges::find(table, name, &program::name);
+  return found == std::end(table) ? nullptr : *found;
+}
+
+}  // namespace savina
