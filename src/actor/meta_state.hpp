@@ -39,13 +39,11 @@ struct meta_state : slot_extension {
   const std::uint32_t generation;  ///< of the alias; the slot's own moves on when it dies
   std::uint32_t parent_slot = slot::no_slot;
   std::uint32_t parent_generation = 0;
+  std::uint32_t next_sibling = slot::no_slot;  // set before the push, then by the parent's owner
   bool parent_is_meta = false;
   priority send_priority = priority::main;
   log_severity log_level = log_severity::debug;
-  sched::worker* home = nullptr;  ///< I/O metas: the worker whose ring they live on
-
-  base::atomic<std::uint32_t> flows{2};
-  std::uint32_t next_sibling = slot::no_slot;  // set before the push, then by the parent's owner
+  base::atomic<std::uint8_t> flows{2};
   base::atomic<child_link> link{child_link::linked};
 
   // Handler flow only, until it left.
@@ -56,9 +54,11 @@ struct meta_state : slot_extension {
 
   base::atomic<std::uint64_t> messages_out{0};  // both flows of a blocking meta, else the owner
   base::nanoseconds_t spawned_ns = base::now_ns();
+  sched::worker* home = nullptr;  ///< I/O metas: the worker whose ring they live on
 
   std::stop_source stop{std::nostopstate};  ///< blocking metas: from before their thread is made
   io_flow* flow = nullptr;  ///< I/O metas whose start is a coroutine, while it lives
 };
+static_assert(sizeof(meta_state) <= 160, "each connection has one");
 
 }  // namespace sluice::inline v0::core
