@@ -10,6 +10,7 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -45,12 +46,19 @@ def meson_build(source, build, options):
     run(["ninja", "-C", build])
 
 
+def handle_no_signals():
+    """Also where this was started with signals ignored: by nohup, or in the background of a script."""
+    for number in signal.valid_signals():
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_DFL)
+
+
 def run_host(program, prefix=None):
     env = dict(os.environ)
     if prefix:
         env["LD_LIBRARY_PATH"] = str(prefix / "lib")
     # Only 0, 1 and 2 are open in the child, and its signals are as after a login.
-    text = output_of([program], env=env, timeout=120)
+    text = output_of([program], env=env, timeout=120, preexec_fn=handle_no_signals)
     if "embed: ok" not in text:
         sys.exit(f"{program} said: {text}")
 
