@@ -1,5 +1,6 @@
 #include "iteration.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <cmath>
@@ -183,6 +184,12 @@ const std::string_view* iteration::published(std::string_view key) {
     return &each.text;
   }
   throw void_run{"nothing is published as " + std::string{key}};
+}
+
+bool iteration::is_published(std::string_view key) const noexcept {
+  return published_ != nullptr &&
+         std::ranges::find(published_->values, key, &published_value::key) !=
+             published_->values.end();
 }
 
 void iteration::refuse(std::string_view key, const std::string& got,

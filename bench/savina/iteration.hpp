@@ -63,6 +63,14 @@ class player : public sluice::actor<Self, Messages...> {
       static_cast<void>(sluice::actor<Self, Messages...>::send(to, std::move(each)));
     });
   }
+  /// A call, for co_await. One whose question is dropped ends with an error at once.
+  template <class To, class M>
+  [[nodiscard]] auto ask(const To& to, M question) noexcept {
+    constexpr std::chrono::hours longer_than_any_run{1000};
+    if (planted.kind() != defect::none && takes_question(question)) [[unlikely]]
+      return this->call(sluice::address{}, std::move(question), longer_than_any_run);
+    return this->call(to, std::move(question), longer_than_any_run);
+  }
   template <class A, class... Arguments>
   [[nodiscard]] sluice::handle<A> create(Arguments&&... arguments) {
     auto made =
@@ -118,6 +126,9 @@ class iteration {
 
   /// Sleeps until all have arrived and ended; stops the node.
   void wait();
+
+  /// Some values are published for some sizes only.
+  [[nodiscard]] bool is_published(std::string_view key) const noexcept;
 
   // After wait(): what came out against what is published for these parameters. Where nothing is,
   // nothing is compared.

@@ -3,7 +3,8 @@
 // Every message of a program, also the driver's, passes send_planted. Unplanted that costs a load
 // of a constant. Planted, sends are counted, and the one whose number comes is dropped, sent twice
 // or spoiled: `void spoil(M&)` beside the message type changes what it says. Messages that cannot
-// be spoiled or copied are not counted for that defect.
+// be spoiled or copied are not counted for that defect. A call's question is not sent twice; its
+// answer, which always comes, is not met.
 #pragma once
 
 #include <atomic>
@@ -66,6 +67,16 @@ template <class M, class Send>
       break;
   }
   each(std::move(message));
+}
+
+/// The question of a call, which is sent once or not at all: true, it is dropped.
+template <class M>
+[[gnu::cold]] [[gnu::noinline]] bool takes_question(M& question) {
+  if (planted.kind() == defect::drop) return planted.takes_this();
+  if constexpr (spoilable<M>) {
+    if (planted.kind() == defect::spoil && planted.takes_this()) spoil(question);
+  }
+  return false;
 }
 
 /// Hands `message` to `each`, but for what is planted.
