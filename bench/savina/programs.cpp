@@ -7,7 +7,7 @@ namespace savina {
 namespace {
 
 constexpr const program* table[] = {
-    &pingpong,
+    &pingpong, &bndbuffer, &philosopher, &barber,     &logmap,   &banking,   &radixsort,   &filterbank,
 };
 
 }  // namespace
