@@ -7,7 +7,8 @@ namespace savina {
 namespace {
 
 constexpr const program* table[] = {
-    &pingpong, &bndbuffer, &philosopher, &barber,     &logmap,   &banking,   &radixsort,   &filterbank,
+    &pingpong, &bndbuffer, &philosopher, &barber,     &cigsmok,
+    &logmap,   &banking,   &radixsort,   &filterbank,
 };
 
 }  // namespace
