@@ -170,6 +170,7 @@ void iteration::wait() {
   total_ms_ = ms_between(begin_, bench_clock::now());
   static_cast<void>(line.ended_at());  // Throws what came late.
   check_that(report.is_clean(), "the node stops in time");
+  for (const auto& each : node_->behaviours()) spawned_ += each.spawned;
   const sluice::message_statistics last = node_->messages();
   check_that(is_conserved(last) && last.queued == 0 && last.alive == 0,
              "messages are conserved, nothing is queued and nobody is alive after the stop");

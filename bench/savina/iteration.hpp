@@ -153,6 +153,8 @@ class iteration {
   [[nodiscard]] double total_ms() const noexcept { return total_ms_; }
   [[nodiscard]] double inner_ms() const noexcept { return inner_ms_; }
   [[nodiscard]] const sluice::message_statistics& sums() const noexcept { return sums_; }
+  /// How many actors were made, by the node's own account.
+  [[nodiscard]] std::uint64_t spawned() const noexcept { return spawned_; }
   [[nodiscard]] const std::vector<std::pair<std::string, double>>& notes() const noexcept {
     return notes_;
   }
@@ -179,6 +181,7 @@ class iteration {
   std::vector<std::shared_ptr<void>> kept_;
   std::optional<sluice::node> node_;
   sluice::message_statistics sums_{};
+  std::uint64_t spawned_ = 0;
   bench_clock::time_point inner_begin_{};
   double total_ms_ = 0;
   double inner_ms_ = 0;
