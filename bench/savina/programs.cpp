@@ -7,8 +7,21 @@ namespace savina {
 namespace {
 
 constexpr const program* table[] = {
-    &pingpong, &bndbuffer, &philosopher, &barber,     &cigsmok,
-    &logmap,   &banking,   &radixsort,   &filterbank,
+    &pingpong,
+    &bndbuffer,
+    &philosopher,
+    &barber,
+    &cigsmok,
+    &logmap,
+    &banking,
+    &radixsort,
+    &filterbank,
+    &apsp,
+    &sor,
+    &astar,
+    &nqueenk,
+    &fib,
+    &bitonicsort,
 };
 
 }  // namespace
