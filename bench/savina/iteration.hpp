@@ -124,6 +124,13 @@ class iteration {
     send_planted(message, [&](M&& each) { static_cast<void>(to.send(std::move(each))); });
   }
 
+  /// Starts the inner clock where the driver has nothing to send: before it spawns what begins by
+  /// itself.
+  void begin_inner() noexcept;
+
+  /// How many actors there are now.
+  [[nodiscard]] std::uint64_t alive() const { return node_->messages().alive; }
+
   /// Sleeps until all have arrived and ended; stops the node.
   void wait();
 
@@ -164,7 +171,6 @@ class iteration {
   }
 
  private:
-  void begin_inner() noexcept;
   void await_arrivals();
   void await_ends();
   [[nodiscard]] const std::string_view* published(std::string_view key);
