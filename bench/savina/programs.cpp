@@ -6,8 +6,15 @@ namespace savina {
 
 namespace {
 
+// clang-format off
 constexpr const program* table[] = {
     &pingpong,
+    &count,
+    &fjthrput,
+    &fjcreate,
+    &threadring,
+    &chameneos,
+    &big,
     &bndbuffer,
     &philosopher,
     &barber,
@@ -23,6 +30,7 @@ constexpr const program* table[] = {
     &fib,
     &bitonicsort,
 };
+// clang-format on
 
 }  // namespace
 
