@@ -15,6 +15,8 @@ constexpr const program* table[] = {
     &threadring,
     &chameneos,
     &big,
+    &concdict,
+    &concsll,
     &bndbuffer,
     &philosopher,
     &barber,
