@@ -1,7 +1,8 @@
 // parts_check: the parts of savina that its programs cannot check by themselves.
 //
-// Both generators and hash31 against known vectors, the statistics against series worked out by
-// hand. Prints a line for each promise; exit code 1 when one does not hold.
+// Both generators and the hashes against known vectors, the statistics against series and long
+// numbers against quotients worked out by hand. Prints a line for each promise; exit code 1 when
+// one does not hold.
 #include <array>
 #include <bit>
 #include <cmath>
@@ -9,7 +10,9 @@
 #include <set>
 #include <vector>
 
+#include "fixed_point.hpp"
 #include "random.hpp"
+#include "sha256.hpp"
 #include "statistics.hpp"
 
 namespace savina {
@@ -116,6 +119,46 @@ void check_statistics() {
   check(alike.kept == 2 && alike.deviation == 0 && alike.skewness == 0, "nor do equal ones");
 }
 
+// The vectors of the standard, of one block and of two, and a text that leaves no room for its
+// length in its last block.
+void check_sha256() {
+  check(sha256_of("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "sha256 of nothing");
+  check(sha256_of("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "sha256 of one block");
+  check(sha256_of("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+        "sha256 of two blocks");
+  check(sha256_of(std::string(63, 'a')) ==
+            "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34",
+        "sha256 of 63 bytes");
+}
+
+void check_fixed_point() {
+  const auto quotient = [](std::uint32_t whole, std::uint32_t divisor, std::uint64_t decimals) {
+    return fixed_point(whole, decimals).divided_by(divisor).text(decimals);
+  };
+  check(quotient(2, 3, 30) == "0.666666666666666666666666666667", "a quotient is rounded");
+  check(quotient(1, 8, 2) == "0.12" && quotient(3, 8, 2) == "0.38", "half to even, down and up");
+  check(quotient(4'000'000'000, 1, 12) == "4000000000.000000000000", "a number of several words");
+  const auto half = [](std::uint32_t whole, std::uint64_t exponent) {
+    return fixed_point(whole, 0).divided_by_power_of_2(exponent).text(0);
+  };
+  check(half(5, 1) == "2." && half(7, 1) == "4." && half(9, 2) == "2." && half(11, 2) == "3.",
+        "so are quotients by powers of 2");
+  check(fixed_point(1, 20).divided_by_power_of_2(64).text(20) == "0.00000000000000000005",
+        "by whole words");
+  check(fixed_point(1, 20).divided_by_power_of_2(67).is_at_most_one_unit() &&
+            fixed_point(1, 20).divided_by_power_of_2(200).text(3) == "0.000",
+        "down to one unit, and to nothing");
+  fixed_point sum(1, 30);
+  sum += fixed_point(4'294'967'295, 30);
+  check(sum.text(30) == "4294967296." + std::string(30, '0'), "a sum with a carry");
+  sum -= fixed_point(1, 30).divided_by(1'000'000'000).divided_by(1'000'000'000);
+  check(sum.text(30) == "4294967295.999999999999999999" + std::string(12, '0'),
+        "a difference with a borrow");
+}
+
 }  // namespace
 
 }  // namespace savina
@@ -125,6 +168,8 @@ int main() {
   savina::check_java_random();
   savina::check_hash31();
   savina::check_statistics();
+  savina::check_sha256();
+  savina::check_fixed_point();
   std::printf("%d failures\n", savina::failures);
   return savina::failures == 0 ? 0 : 1;
 }
