@@ -62,6 +62,52 @@ bool try_leave(execution& by, slot& self) noexcept {
   return self.box.try_park();  // A2
 }
 
+// As the owner leaves: what its word says then.
+enum class leaving : bool { parked, waiting };
+
+[[gnu::always_inline]] inline bool try_leave_after(slot& self, envelope* held,
+                                                   leaving how) noexcept {
+  return how == leaving::parked ? self.box.try_park_after(held) : self.box.try_wait_after(held);
+}
+
+// The held message is handled and nothing else is known of: gives the right to run back, or
+// lingers. True, and the slot is another's (A1), or false: there is new mail above it.
+template <leaving How>
+[[gnu::always_inline]] inline bool leave_after(execution& by, slot& self, envelope* held) noexcept {
+  sched::worker& on = *by.worker;
+  release_ownership(by, self);
+  if (on.may_linger(&self.job) && self.box.has_only(held)) {
+    self.job.kept = held;  // A4
+    if (sched::work* const before = on.linger(&self.job)) settle_lingering(before, on);
+    return true;
+  }
+  if (try_leave_after(self, held, How)) [[likely]] {  // A2
+    by.free_block(held);
+    return true;
+  }
+  take_ownership(by, self);
+  return false;
+}
+
+// Owner of one that may have lingered: goes on with its new mail. False: there is none, it was only
+// stolen, and it is gone.
+[[gnu::always_inline]] inline bool go_on(execution& by, slot& self, leaving how) noexcept {
+  auto* const held = static_cast<envelope*>(self.job.kept);
+  if (held == nullptr) return true;
+  self.job.kept = nullptr;
+  if (self.box.has_only(held)) [[unlikely]] {
+    release_ownership(by, self);
+    if (try_leave_after(self, held, how)) {  // A1, A2
+      by.free_block(held);
+      return false;
+    }
+    take_ownership(by, self);
+  }
+  self.box.drop_beneath(held);
+  by.free_block(held);
+  return true;
+}
+
 enum class owner_kind : bool { process, meta };
 
 template <owner_kind Kind>
@@ -160,12 +206,8 @@ void absorb_above(execution& by, slot& self, envelope* held) noexcept {
       (self.wants & wants_resumption) != 0 ? resume(by, self) : wants_suspension;
   if (wants == wants_suspension) {
     self.wants = 0;
-    release_ownership(by, self);
-    if (self.box.try_wait_after(held)) [[likely]] {  // A1, A2
-      by.free_block(held);
-      return true;
-    }
-    take_ownership(by, self);
+    if (leave_after<leaving::waiting>(by, self, held)) [[likely]]
+      return true;  // A1
   }
   absorb_above(by, self, held);
   by.free_block(held);
@@ -336,12 +378,17 @@ template <owner_kind Kind>
   if (wants != 0) [[unlikely]] {
     return leave_wanting(by, self, lone, wants);
   }
-  release_ownership(by, self);
-  if (self.box.try_park_after(lone)) [[likely]] {  // A1, A2
-    by.free_block(lone);
-    return loop_end::parked;
+  if constexpr (Kind == owner_kind::process) {
+    if (leave_after<leaving::parked>(by, self, lone)) [[likely]]
+      return loop_end::parked;  // A1
+  } else {
+    release_ownership(by, self);
+    if (self.box.try_park_after(lone)) [[likely]] {  // A1, A2
+      by.free_block(lone);
+      return loop_end::parked;
+    }
+    take_ownership(by, self);
   }
-  take_ownership(by, self);
   absorb_above(by, self, lone);
   by.free_block(lone);
   return run_backlog<Kind>(by, self);
@@ -366,10 +413,28 @@ template <owner_kind Kind>
 
 }  // namespace
 
+void settle_lingering(sched::work* job, sched::worker& on) noexcept {
+  slot& self = slot_of(job);
+  execution& by = execution_on(on);
+  auto* const held = static_cast<envelope*>(job->kept);
+  const leaving how = job->run == &run_suspended ? leaving::waiting : leaving::parked;
+  if (self.box.has_only(held)) {
+    job->kept = nullptr;
+    if (try_leave_after(self, held, how)) {  // A1
+      on.note_lingered(false);
+      return by.free_block(held);
+    }
+    job->kept = held;
+  }
+  on.note_lingered(true);
+  on.schedule(job);
+}
+
 void run_process(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
   execution& by = execution_on(on);
   take_ownership(by, self);
+  if (!go_on(by, self, leaving::parked)) return;
   end_activation(job, on, run_messages<owner_kind::process>(by, self));
 }
 
@@ -377,6 +442,7 @@ void run_suspended(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
   execution& by = execution_on(on);
   take_ownership(by, self);
+  if (!go_on(by, self, leaving::waiting)) return;
   end_activation(job, on, run_waiting(by, self));
 }
 

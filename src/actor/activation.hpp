@@ -6,6 +6,8 @@
 // Rules:
 //   A1 The slot is not touched after a park that succeeded.
 //   A2 Nothing but bookkeeping stands between "lanes empty" and the park.
+//   A4 One that lingers (sched/worker.hpp) keeps the right to run: its last message, handled, is
+//      held in the word and named by job.kept until it is settled or runs on.
 //   A3 A handler's exception becomes the owner's exit reason and goes no further.
 #pragma once
 
@@ -14,6 +16,10 @@
 #include "sched/work.hpp"
 
 namespace sluice::inline v0::core {
+
+/// One that lingered here and is the caller's now: with mail it is scheduled, else it gives the
+/// right to run back (A4).
+void settle_lingering(sched::work* job, sched::worker& on) noexcept;
 
 /// The run functions of slot::job.
 void run_process(sched::work* job, sched::worker& on);

@@ -15,7 +15,9 @@
 //   wait+mail    queued         schedule→mail   -          -              -                -
 //   closed       closed         closed          -          -              -                -
 //   The owner may also hold: handle the one lone envelope while it stays in the word (owned+mail),
-//   and leave by try_park_after(it), which is one read-modify-write less for a lone message.
+//   and leave by try_park_after(it), which is one read-modify-write less for a lone message. Or not
+//   leave at all for a while (activation.hpp, A4): the next push needs to grant nothing, and the
+//   held one is dropped from beneath it.
 //   "-" = a bug: only the owner takes, parks, waits and closes, and idle or waiting has none.
 //
 // Rules:
@@ -96,6 +98,21 @@ class mailbox {
     while (oldest->older != held) oldest = oldest->older;
     oldest->older = nullptr;
     return newest;
+  }
+
+  /// Owner. Nothing was pushed since `held`, which is handled, was left alone in the word.
+  [[nodiscard]] bool has_only(const envelope* held) const noexcept {
+    // Relaxed: a hint; who gives the right to run back decides by try_park_after.
+    return word_.load(base::relaxed) == reinterpret_cast<std::uintptr_t>(held);
+  }
+
+  /// Owner, `held` handled and no longer alone in the word: takes it out from under the newer mail.
+  /// Its block is the caller's.
+  void drop_beneath(const envelope* held) noexcept {
+    // [MB6] acquire: sees the envelopes, as in lone. A push that still sees `held` on top fails.
+    envelope* each = chain_of(word_.load(base::acquire));
+    while (each->older != held) each = each->older;
+    each->older = nullptr;
   }
 
   /// Owner, mailbox seen empty. True: the word says idle and the caller owns nothing any more.

@@ -2,8 +2,8 @@
 //
 // Under the ordinary build base::atomic is std::atomic. A model build (meson option `model`)
 // defines SLUICE_MODEL_ATOMIC_HEADER, and the same code then runs on that header's atomics. There
-// are no defaults for orders: callers write one of the five constants below, and no fences exist
-// here.
+// are no defaults for orders: callers write one of the five constants below. No fences exist here,
+// but for one half of an asymmetric barrier (asymmetric_barrier.hpp).
 #pragma once
 
 #ifdef SLUICE_MODEL_ATOMIC_HEADER
@@ -23,6 +23,9 @@ inline constexpr std::memory_order acquire = std::memory_order_acquire;
 inline constexpr std::memory_order release = std::memory_order_release;
 inline constexpr std::memory_order acq_rel = std::memory_order_acq_rel;
 inline constexpr std::memory_order seq_cst = std::memory_order_seq_cst;
+
+/// Keeps the compiler from moving accesses across; costs nothing and orders nothing by itself.
+inline void compiler_barrier() noexcept { asm volatile("" : : : "memory"); }
 
 }  // namespace sluice::inline v0::base
 

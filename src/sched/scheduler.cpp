@@ -66,6 +66,7 @@ result<void> scheduler::start_stepped() {
   SLUICE_ASSERT(workers_.size() == 1, "a scheduler without threads has one worker");
   worker& only = *workers_.front();
   if (auto ready = only.parking().attach(); !ready) return ready;
+  only.forbid_lingering();  // Who steps decides what is next.
   hooks_.on_thread_start(only);
   is_stepped_ = true;
   return {};

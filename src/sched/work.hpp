@@ -10,7 +10,10 @@ class worker;
 struct work {
   using run_function = void (*)(work*, worker&);
 
-  work* next = nullptr;
+  union {
+    work* next = nullptr;
+    void* kept;  ///< while it lingers (worker.hpp): the layer above's; null otherwise
+  };
   run_function run = nullptr;
 };
 

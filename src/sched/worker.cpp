@@ -8,9 +8,19 @@
 
 namespace sluice::inline v0::sched {
 
+namespace {
+
+sync::lending lending_of(const scheduler& owner) noexcept {
+  return owner.process_worker_count() > 1 ? sync::lending::sometimes : sync::lending::never;
+}
+
+}  // namespace
+
 worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking,
                std::uint32_t idle_poll_us)
-    : scheduler_(owner),
+    : lifo_(lending_of(owner)),
+      lingering_(lending_of(owner)),
+      scheduler_(owner),
       idle_(owner.idle_),
       parking_(parking),
       index_(index),
@@ -23,8 +33,8 @@ worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, drive
 
 void worker::schedule_displacing(work* item) noexcept {
   if (!runs_processes_) return scheduler_.inject(item);
-  // [WK2] acq_rel: publishes the new one, takes the old one; pairs WK3 (thief).
-  work* const displaced = lifo_.exchange(item, base::acq_rel);
+  work* const displaced = lifo_.take();
+  lifo_.put(item);
   if (displaced != nullptr) schedule_last(displaced);
   idle_.ensure_sentinel();
 }
@@ -51,17 +61,11 @@ void worker::post(work* item) noexcept {
   if (inbox_.push(item) == sync::push_outcome::must_wake) parking_.wake();
 }
 
-inline work* worker::take_lifo() noexcept {
-  if (lifo_.load(base::relaxed) == nullptr) return nullptr;  // Relaxed: the exchange decides.
-  // [WK4] acquire: pairs WK1; a thief may have been faster.
-  return lifo_.exchange(nullptr, base::acquire);
-}
-
 // The common case of next(): one process hands over to another and nothing else is asked for.
 inline work* worker::take_lifo_quickly() noexcept {
   if (lifo_run_ >= lifo_run_max || affine_first_ != nullptr || inbox_.has_items()) return nullptr;
   ++lifo_run_;
-  return take_lifo();
+  return lifo_.take();
 }
 
 void worker::run_until_stopped() noexcept {
@@ -82,12 +86,24 @@ void worker::run_until_stopped() noexcept {
   }
 }
 
+// The process that gave its right to run back last is runnable again: it should have lingered.
+void worker::expect_return() noexcept {
+  left_last_ = nullptr;
+  if (may_ever_linger_) linger_credit_ = linger_misses_max;
+}
+
+void worker::settle_lingering() noexcept {
+  if (work* const item = lingering_.take()) settle(item, *this);
+}
+
 work* worker::next() noexcept {
+  left_last_ = nullptr;
+  if (!lingering_.is_empty()) settle_lingering();
   collect_inbox();
   if (runs_processes_) share_backlog();
   if (affine_first_ != nullptr && (turn_ & 1) != 0) return take_affine();
   if (lifo_run_ < lifo_run_max) {
-    if (work* item = take_lifo()) {
+    if (work* item = lifo_.take()) {
       ++lifo_run_;
       return item;
     }
@@ -102,7 +118,7 @@ work* worker::next() noexcept {
 work* worker::take_queued() noexcept {
   if (work* item = queue_.pop()) return item;
   if (work* item = take_affine()) return item;
-  return take_lifo();
+  return lifo_.take();
 }
 
 // The only place that shares work: backlog that outlived an activation (PEERS: needless wakes cost

@@ -5,6 +5,10 @@
 //
 //   lifo slot    the process just made runnable by this worker; at most lifo_run_max in a row;
 //                a thief may take it after it sat still for stuck_after_us (PROTOCOLS 14)
+//   lingering    not runnable: the process that ran last and keeps its right to run, because two
+//                processes seem to send to and fro: the next message then finds it without a
+//                grant. It is settled (runs on, or gives the right back) when another one lingers
+//                and before this worker looks anywhere else for work; thieves as for the slot
 //   run queue    fixed ring, FIFO, stealable; overflow goes to the injection queue
 //   affine list  work that must run here (metas of this worker's ring); 1:1 with processes
 //   injection    shared; foreign threads and overflow; looked at every look_around_interval turns
@@ -24,6 +28,7 @@
 #include "sched/idle_set.hpp"
 #include "sched/timer_wheel.hpp"
 #include "sched/work.hpp"
+#include "sync/lent_place.hpp"
 #include "sync/run_queue.hpp"
 #include "sync/take_all_stack.hpp"
 
@@ -58,6 +63,7 @@ class alignas(base::cache_line_bytes) worker {
   static constexpr std::uint32_t look_around_us_max = 500;  ///< plus clock_interval activations
   static constexpr std::uint32_t fetch_count_max = 64;
   static constexpr std::uint32_t stuck_after_us = 50;
+  static constexpr std::uint32_t linger_misses_max = 8;  ///< in a row, before it is given up
 
   worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking,
          std::uint32_t idle_poll_us);
@@ -66,10 +72,10 @@ class alignas(base::cache_line_bytes) worker {
 
   /// Owner, from a handler: runs next on this worker unless it is stolen.
   void schedule(work* item) noexcept {
-    // Relaxed: only the owner makes the slot non-null, so null stays null until the store.
-    if (lifo_.load(base::relaxed) == nullptr && runs_processes_) [[likely]] {
-      // [WK1] release: the work's content; pairs WK3 (thief), WK4 (owner).
-      lifo_.store(item, base::release);
+    if (item == left_last_) [[unlikely]]
+      expect_return();
+    if (lifo_.is_empty() && runs_processes_) [[likely]] {
+      lifo_.put(item);
       idle_.ensure_sentinel();
     } else {
       schedule_displacing(item);
@@ -84,6 +90,27 @@ class alignas(base::cache_line_bytes) worker {
 
   /// The thread's body: runs until the scheduler stops.
   void run_until_stopped() noexcept;
+
+  /// Owner, at the end of an item's run. Whether it may linger instead of giving its right to run
+  /// back; if not, it is remembered: should it be made runnable at once, the next ones may.
+  [[nodiscard]] bool may_linger(const work* item) noexcept {
+    if (linger_credit_ != 0) return true;
+    left_last_ = item;
+    return false;
+  }
+  /// Owner: `item` lingers from here on and may be stolen. Returns who lingered before and is now
+  /// the caller's to settle, or null.
+  [[nodiscard]] work* linger(work* item) noexcept {
+    work* const before = lingering_.take();
+    lingering_.put(item);
+    return before;
+  }
+  /// Owner: what became of one that lingered: it got mail, or it had to be let go.
+  void note_lingered(bool was_worth_it) noexcept {
+    linger_credit_ = was_worth_it ? linger_misses_max : linger_credit_ - (linger_credit_ != 0);
+  }
+  /// Before the first work: nothing ever lingers here.
+  void forbid_lingering() noexcept { may_ever_linger_ = false; }
 
   [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
   [[nodiscard]] driver& parking() noexcept { return parking_; }
@@ -101,6 +128,8 @@ class alignas(base::cache_line_bytes) worker {
 
   /// For the layer above: its per-thread state. Set on the owner thread before the first work.
   void* context = nullptr;
+  /// The same: settles one that lingered (schedules it if it got mail).
+  void (*settle)(work*, worker&) noexcept = nullptr;
 
  private:
   friend class stepper;
@@ -108,10 +137,11 @@ class alignas(base::cache_line_bytes) worker {
 
   void schedule_displacing(work* item) noexcept;
   work* next() noexcept;
-  work* take_lifo() noexcept;
   work* take_lifo_quickly() noexcept;
   work* take_queued() noexcept;
   work* take_affine() noexcept;
+  void settle_lingering() noexcept;
+  void expect_return() noexcept;
   work* take_injected() noexcept;
   void collect_inbox() noexcept;
   void share_backlog() noexcept;
@@ -134,7 +164,8 @@ class alignas(base::cache_line_bytes) worker {
   bool everybody_sleeps() const noexcept;
 
   // Read by thieves, written by the owner on each activation.
-  base::atomic<work*> lifo_{nullptr};
+  sync::lent_place<work> lifo_;
+  sync::lent_place<work> lingering_;
   worker_statistics statistics_;
 
   alignas(base::cache_line_bytes) sync::run_queue<work, run_queue_capacity> queue_;
@@ -150,10 +181,13 @@ class alignas(base::cache_line_bytes) worker {
   work* affine_last_ = nullptr;
   std::uint32_t turn_ = 0;
   std::uint32_t lifo_run_ = 0;
+  std::uint32_t linger_credit_ = 0;  ///< how many more may linger in vain
+  const work* left_last_ = nullptr;  ///< gave its right to run back; compared only
   std::uint32_t index_;
   bool runs_processes_;
   base::atomic<bool> has_ended_{false};
   bool had_backlog_ = false;
+  bool may_ever_linger_ = true;
   std::uint64_t poll_ticks_;
   std::uint64_t look_around_ticks_;
   std::uint64_t looked_around_ticks_ = 0;

@@ -158,17 +158,15 @@ work* worker::steal_stuck() noexcept {
     worker& victim = scheduler_.worker_at(index);
     // Relaxed: a counter; only its standing still matters, and the CAS below decides.
     const std::uint64_t activations = victim.statistics_.activations.load(base::relaxed);
-    // Relaxed: the pointer is only compared until the CAS takes it.
-    work* item = victim.lifo_.load(base::relaxed);
+    auto& place = victim.lifo_.peek() != nullptr ? victim.lifo_ : victim.lingering_;
+    work* const item = place.peek();
     sighting& last = sightings_[index];
     if (activations != last.activations || item != last.item) {
       last = {item, activations, now};
       continue;
     }
     if (now - last.since_ticks < patience) continue;
-    // [WK3] acq_rel: takes over the work's content; pairs WK1, WK2 (owner's put).
-    if (item != nullptr &&
-        victim.lifo_.compare_exchange_strong(item, nullptr, base::acq_rel, base::relaxed)) {
+    if (item != nullptr && place.steal(item)) {
       base::add_single_writer(statistics_.steals, std::uint64_t{1});
       return item;
     }
