@@ -44,8 +44,11 @@ slot& unbound_slot() noexcept {
   return nowhere;
 }
 
-outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexcept {
-  if (kind_of(self) != slot_kind::blocking_meta) [[likely]] {
+namespace {
+
+// For whom, and where, an envelope is not at hand.
+[[gnu::noinline]] outgoing open_slowly(slot& self, std::uint8_t block, std::size_t bytes) noexcept {
+  if (kind_of(self) != slot_kind::blocking_meta) {
     execution* const by = self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
     SLUICE_ASSERT(by != nullptr, "an actor's member was called from outside of its handlers");
     return opened(*by, block, bytes);
@@ -56,8 +59,9 @@ outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexce
   return opened(*by, block, bytes);
 }
 
-send_outcome post(slot& self, envelope* carried, address to, priority lane) noexcept {
-  if (kind_of(self) != slot_kind::blocking_meta) [[likely]] {
+[[gnu::noinline]] send_outcome post_of_meta(slot& self, envelope* carried, address to,
+                                            priority lane) noexcept {
+  if (kind_of(self) != slot_kind::blocking_meta) {
     sign(*carried, self);
     execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
     return deliver_to(by, carried, to, lane);
@@ -69,6 +73,30 @@ send_outcome post(slot& self, envelope* carried, address to, priority lane) noex
     refuse(by, carried, dead_letter::stopping);
     return send_outcome::stopping;
   }
+  return deliver_to(by, carried, to, lane);
+}
+
+}  // namespace
+
+// The common ways of the two have no frame: what is rare is called last.
+
+outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexcept {
+  // Relaxed: the caller is the owner; of a blocking meta nobody runs the handler flow here.
+  execution* const by = self.running_on.load(base::relaxed);
+  if (kind_of(self) == slot_kind::process && by != nullptr && block != block_on_heap) [[likely]] {
+    if (envelope* const made = by->make_quickly(block)) [[likely]]
+      return {made, send_outcome::full};
+  }
+  return open_slowly(self, block, bytes);
+}
+
+send_outcome post(slot& self, envelope* carried, address to, priority lane) noexcept {
+  if (kind_of(self) != slot_kind::process) [[unlikely]]
+    return post_of_meta(self, carried, to, lane);
+  carried->from_slot = self.index;
+  carried->from_node = 0;
+  carried->from_generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
+  execution& by = *self.running_on.load(base::relaxed);
   return deliver_to(by, carried, to, lane);
 }
 
@@ -139,10 +167,10 @@ send_outcome exit_from(slot& self, address to, exit_reason reason) noexcept {
                    own_address(by, self));
 }
 
-address sender_of(const slot& self) noexcept {
-  const execution* const by = kind_of(self) == slot_kind::blocking_meta
-                                  ? execution_of(self)
-                                  : self.running_on.load(base::relaxed);  // Relaxed: the owner.
+namespace {
+
+// Who sent what `by` is handling for `self`.
+[[gnu::always_inline]] inline address sender_at(const execution* by, const slot& self) noexcept {
   if (by == nullptr || by->running != &self || by->current == nullptr) return {};
   const envelope& now = *by->current;
   if (now.from_generation == 0) return {};
@@ -150,6 +178,18 @@ address sender_of(const slot& self) noexcept {
     return alias{by->node.id, now.from_slot, now.from_generation};
   }
   return pid{by->node.id, now.from_slot, now.from_generation};
+}
+
+[[gnu::noinline]] address sender_of_start(const slot& self) noexcept {
+  return sender_at(execution_of(self), self);
+}
+
+}  // namespace
+
+address sender_of(const slot& self) noexcept {
+  if (kind_of(self) == slot_kind::blocking_meta) [[unlikely]]
+    return sender_of_start(self);
+  return sender_at(self.running_on.load(base::relaxed), self);  // Relaxed: the owner.
 }
 
 pid pid_of(const slot& self) noexcept {

@@ -37,6 +37,16 @@ inline envelope* execution::make_envelope(std::uint8_t block, std::size_t bytes)
   return made;
 }
 
+inline envelope* execution::make_quickly(std::uint8_t block) noexcept {
+  void* const memory = blocks.allocate_quickly(block);
+  if (memory == nullptr) [[unlikely]]
+    return nullptr;
+  base::add_single_writer(counters.envelopes_made, std::uint64_t{1});
+  auto* const made = new (memory) envelope;
+  made->block = block;
+  return made;
+}
+
 inline void execution::free_block(envelope* done) noexcept {
   const auto block = static_cast<std::uint8_t>(done->block & ~block_from_meta);
   base::add_single_writer(counters.envelopes_freed, std::uint64_t{1});
@@ -64,10 +74,15 @@ inline void execution::schedule(slot& ready) noexcept {
   }
 }
 
+// What is rare below is called last, so that the common way needs no frame.
+
 inline send_outcome execution::push(slot& to, envelope* last, bool is_control) noexcept {
-  if (is_bounded(to) && !is_control && !take_credit(to, last)) [[unlikely]] {
-    return push_overflowing(to, last);
-  }
+  if (is_bounded(to) && !is_control) [[unlikely]]
+    return push_bounded(to, last);
+  return push_unbounded(to, last, is_control);
+}
+
+inline send_outcome execution::push_unbounded(slot& to, envelope* last, bool is_control) noexcept {
   switch (to.box.push(last, is_control)) {
     case push_outcome::queued: return send_outcome::accepted;
     case push_outcome::schedule: schedule(to); return send_outcome::accepted;  // X3
@@ -88,7 +103,8 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
   if (worker == nullptr) return push(*to, carried, is_control_lane(lane));
   if (chain_target_ != to || chain_generation_ != to_generation || chain_lane_ != lane ||
       is_bounded(*to)) {
-    if (chain_last_ != nullptr) publish_chain();
+    if (chain_last_ != nullptr) [[unlikely]]
+      return deliver_past_chain(carried, *to, lane);
     chain_target_ = to;
     chain_generation_ = to_generation;
     chain_lane_ = lane;

@@ -108,6 +108,19 @@ send_outcome execution::deliver_behind(envelope* carried, std::uint32_t to_slot,
   return push_refused(*to, carried);
 }
 
+send_outcome execution::push_bounded(slot& to, envelope* last) noexcept {
+  return take_credit(to, last) ? push_unbounded(to, last, false) : push_overflowing(to, last);
+}
+
+// A chain to somebody else stands before it.
+send_outcome execution::deliver_past_chain(envelope* carried, slot& to, priority lane) noexcept {
+  publish_chain();
+  chain_target_ = &to;
+  chain_generation_ = carried->to_generation;
+  chain_lane_ = lane;
+  return push(to, carried, is_control_lane(lane));
+}
+
 // No credit is left. What is refused is a message, or a chain for the slot's last tenant.
 send_outcome execution::push_overflowing(slot& to, envelope* last) noexcept {
   // What the runtime says to a process is never refused for lack of room (control_send.hpp).

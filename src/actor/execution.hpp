@@ -98,6 +98,8 @@ class execution {
 
   /// A block for an envelope of class `block`; null when memory is out (an arena limit).
   [[nodiscard]] envelope* make_envelope(std::uint8_t block, std::size_t bytes) noexcept;
+  /// The same from what this thread has at hand, not from the heap; null: try make_envelope.
+  [[nodiscard]] envelope* make_quickly(std::uint8_t block) noexcept;
   /// The same, for messages that must never be refused: falls back on the reserve, then the heap.
   [[nodiscard]] envelope* make_urgent_envelope(std::uint8_t block, std::size_t bytes) noexcept;
   /// Destroys the payload and gives the block back.
@@ -163,6 +165,10 @@ class execution {
 
  private:
   send_outcome push(slot& to, envelope* last, bool is_control) noexcept;
+  send_outcome push_unbounded(slot& to, envelope* last, bool is_control) noexcept;
+  [[gnu::noinline]] send_outcome push_bounded(slot& to, envelope* last) noexcept;
+  [[gnu::noinline]] send_outcome deliver_past_chain(envelope* carried, slot& to,
+                                                    priority lane) noexcept;
   [[gnu::cold]] send_outcome push_refused(slot& to, envelope* last) noexcept;
   send_outcome forward_chain(slot& owner, std::uint32_t generation, envelope* last) noexcept;
   [[nodiscard]] bool take_credit(slot& to, envelope* last) noexcept;

@@ -35,10 +35,16 @@ class alignas(base::cache_line_bytes) cache {
 
   /// Owner. An uninitialised block of `class_bytes[index]`, or null at the arena limit.
   [[nodiscard]] void* allocate(class_index index) noexcept {
+    void* const quick = allocate_quickly(index);
+    return quick != nullptr ? quick : allocate_slow(index);
+  }
+
+  /// Owner. As allocate, from the blocks at hand; null when there are none.
+  [[nodiscard]] void* allocate_quickly(class_index index) noexcept {
     magazine& own = magazines_[index];
     const std::uint32_t count = own.count.load(base::relaxed);
     if (count == 0) [[unlikely]]
-      return allocate_slow(index);
+      return nullptr;
     own.count.store(count - 1, base::relaxed);  // C2
     block* const* const place = own.current->blocks + (count - 1);
     // What a later call hands out may be cold, or written last by another core.

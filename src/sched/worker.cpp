@@ -20,6 +20,7 @@ worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, drive
                std::uint32_t idle_poll_us)
     : lifo_(lending_of(owner)),
       lingering_(lending_of(owner)),
+      queue_(lending_of(owner)),
       scheduler_(owner),
       idle_(owner.idle_),
       parking_(parking),
@@ -84,12 +85,6 @@ void worker::run_until_stopped() noexcept {
     if (++turn_ % clock_interval == 0) [[unlikely]]
       look_around_if_due();
   }
-}
-
-// The process that gave its right to run back last is runnable again: it should have lingered.
-void worker::expect_return() noexcept {
-  left_last_ = nullptr;
-  if (may_ever_linger_) linger_credit_ = linger_misses_max;
 }
 
 void worker::settle_lingering() noexcept {

@@ -72,8 +72,10 @@ class alignas(base::cache_line_bytes) worker {
 
   /// Owner, from a handler: runs next on this worker unless it is stolen.
   void schedule(work* item) noexcept {
-    if (item == left_last_) [[unlikely]]
-      expect_return();
+    if (item == left_last_) [[unlikely]] {  // It should have lingered.
+      left_last_ = nullptr;
+      if (may_ever_linger_) linger_credit_ = linger_misses_max;
+    }
     if (lifo_.is_empty() && runs_processes_) [[likely]] {
       lifo_.put(item);
       idle_.ensure_sentinel();
@@ -141,7 +143,6 @@ class alignas(base::cache_line_bytes) worker {
   work* take_queued() noexcept;
   work* take_affine() noexcept;
   void settle_lingering() noexcept;
-  void expect_return() noexcept;
   work* take_injected() noexcept;
   void collect_inbox() noexcept;
   void share_backlog() noexcept;

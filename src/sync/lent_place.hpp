@@ -20,10 +20,9 @@
 
 #include "base/asymmetric_barrier.hpp"
 #include "base/atomic.hpp"
+#include "sync/lending.hpp"
 
 namespace sluice::inline v0::sync {
-
-enum class lending : bool { never, sometimes };
 
 template <class T>
 class lent_place {

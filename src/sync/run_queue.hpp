@@ -15,6 +15,7 @@
 //   R3  While held != 0 the owner's pops add to it, so [front - held, tail) never exceeds Capacity
 //       and no slot is overwritten while a thief reads it. Indices therefore cannot lap a thief.
 //   R4  A stale head cannot come back: front has 48 bits, 32 days of pops at 10 ns each.
+//   R5  Where nobody steals the owner is alone with head_ and stores it plainly.
 #pragma once
 
 #include <bit>
@@ -22,6 +23,7 @@
 #include <cstdint>
 
 #include "base/atomic.hpp"
+#include "sync/lending.hpp"
 
 namespace sluice::inline v0::sync {
 
@@ -33,7 +35,9 @@ class run_queue {
  public:
   static constexpr std::uint32_t capacity = Capacity;
 
-  run_queue() noexcept = default;
+  /// lending::never: nobody steals from it.
+  explicit run_queue(lending how = lending::sometimes) noexcept
+      : is_shared_(how == lending::sometimes) {}
   run_queue(const run_queue&) = delete;
   run_queue& operator=(const run_queue&) = delete;
 
@@ -71,6 +75,10 @@ class run_queue {
     while (true) {
       const std::uint64_t front = front_of(head);
       if (count_between(front, tail) == 0) return nullptr;
+      if (!is_shared_) {  // R5
+        head_.store(packed(front + 1, 0), base::relaxed);
+        return slots_[front & mask];
+      }
       const std::uint64_t held = held_of(head);
       const std::uint64_t next = packed(front + 1, held == 0 ? 0 : held + 1);  // R3
       // [RQ3] release: who sees this front also sees a tail not below it; pairs RQ4 (steal_into).
@@ -181,6 +189,7 @@ class run_queue {
   alignas(base::cache_line_bytes) base::atomic<std::uint64_t> head_{0};
   // Written by the owner.
   alignas(base::cache_line_bytes) base::atomic<std::uint64_t> tail_{0};
+  const bool is_shared_;
   alignas(base::cache_line_bytes) T* slots_[Capacity] = {};
 };
 
