@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/random.hpp"
 
 using sluice::base::acquire;
 using sluice::base::atomic;
@@ -46,7 +47,9 @@ TEST_CASE("lent place: each thing is taken once, by its owner or by one thief") 
     atomic<std::uint32_t> taken{0};
   };
   constexpr auto time_ns = 1'500'000'000;
-  constexpr std::size_t things_count = 64;
+  constexpr std::size_t things_count = 2;
+  constexpr std::uint32_t dwell_max = 400;  // Turns; a theft takes about as long.
+  sluice::base::random_source random{static_cast<std::uint64_t>(sluice::base::now_ns())};
   lent_place<thing> place{lending::sometimes};
   std::vector<thing> things(things_count);
   atomic<bool> is_over{false};
@@ -80,6 +83,9 @@ TEST_CASE("lent place: each thing is taken once, by its owner or by one thief") 
       next.taken.store(0, relaxed);
       next.written = ++put;
       place.put(&next);
+      for (std::uint32_t turn = random.next_below(dwell_max); turn != 0; --turn) {
+        sluice::base::spin_pause();
+      }
       thing* const mine = place.take();
       if (mine == nullptr) continue;
       take_in(*mine);
