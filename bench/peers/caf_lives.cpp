@@ -159,12 +159,12 @@ std::vector<figure> run_idle(caf_run& run) {
 constinit const workload caf_fjcreate{
     "fjcreate",
     "actors that take one message and end, `batch` a handler (0: all in one); k actors/s",
-    {{"actors", 1'000'000, 300}, {"batch", 0, 0}},
+    {{"actors", 1'000'000, 300}, {"batch", 0, 0}, {"sharing", 0, 0}},
     false,
     &on_caf<&run_fjcreate>};
 constinit const workload caf_idle{"idle",
                                   "live actors that do nothing; resident B each",
-                                  {{"actors", 1'000'000, 300}},
+                                  {{"actors", 1'000'000, 300}, {"sharing", 1, 1}},
                                   true,
                                   &on_caf<&run_idle>};
 

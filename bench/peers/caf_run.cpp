@@ -1,6 +1,8 @@
 #include "caf_run.hpp"
 
+#include <algorithm>
 #include <caf/scheduler/abstract_coordinator.hpp>
+#include <iterator>
 #include <string>
 #include <thread>
 
@@ -11,8 +13,19 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto ending_patience = 60s;
 
-caf::actor_system_config& with_threads(caf::actor_system_config& config, std::uint32_t threads) {
-  config.set("scheduler.max-threads", static_cast<std::size_t>(threads));
+// CAF's work stealing walks the victim's whole queue, both of its locks held, for each job it steals: a
+// thief beside a million queued jobs stops both workers. So a workload that queues that many has a
+// parameter that chooses the shared queue.
+bool is_sharing_wanted(const request& asked) {
+  const auto& all = asked.what.parameters;
+  const bool has_choice = std::any_of(std::begin(all), std::end(all),
+                                      [](const auto& one) { return one.name == "sharing"; });
+  return has_choice && asked.parameter("sharing") != 0;
+}
+
+caf::actor_system_config& configure(caf::actor_system_config& config, const request& asked) {
+  config.set("scheduler.max-threads", static_cast<std::size_t>(asked.given.threads));
+  if (is_sharing_wanted(asked)) config.set("scheduler.policy", caf::atom("sharing"));
   return config;
 }
 
@@ -20,7 +33,7 @@ caf::actor_system_config& with_threads(caf::actor_system_config& config, std::ui
 
 caf_run::caf_run(const request& asked)
     : asked_(asked),
-      system_(with_threads(config_, asked.given.threads)),
+      system_(configure(config_, asked)),
       living_before_(system_.registry().running()) {
   if (system_.scheduler().num_workers() != asked.given.threads) {
     give_up(asked, "CAF did not take the number of threads");

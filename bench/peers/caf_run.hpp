@@ -132,6 +132,7 @@ class numbered_actor : public caf::event_based_actor {
 };
 
 using caf_protocol = std::vector<figure> (*)(caf_run&);
+/// Runs it on a system; `sharing`, a parameter, chooses CAF's other scheduler.
 [[nodiscard]] std::vector<figure> run_on_caf(const request& asked, caf_protocol protocol);
 
 /// A protocol as a workload's function.

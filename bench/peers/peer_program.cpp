@@ -96,13 +96,17 @@ bool has_parameter(const workload& what, std::string_view name) {
                      [name](const parameter& one) { return one.name == name; });
 }
 
-// A size may be 0 only where its definition is.
+bool is_choice(std::string_view name) {
+  return name == "batch" || name == "timeout_s" || name == "sharing";
+}
+
+// A size may not be 0; a choice may.
 std::string check_parameters(const command_line& line) {
   for (const auto& [name, value] : line.given.parameters) {
     bool is_known = false;
     for (const workload* each : line.workloads) is_known = is_known || has_parameter(*each, name);
     if (!is_known) return "no such parameter: " + name;
-    if (value == 0 && name != "batch" && name != "timeout_s") return name + " may not be 0";
+    if (value == 0 && !is_choice(name)) return name + " may not be 0";
   }
   return {};
 }
