@@ -159,7 +159,7 @@ std::vector<figure> run_idle(caf_run& run) {
 constinit const workload caf_fjcreate{
     "fjcreate",
     "actors that take one message and end, `batch` a handler (0: all in one); k actors/s",
-    {{"actors", 1'000'000, 300}, {"batch", 0, 0}, {"sharing", 0, 0}},
+    {{"actors", 1'000'000, 300}, {"batch", 0, 0}, {"sharing", 1, 1}},
     false,
     &on_caf<&run_fjcreate>};
 constinit const workload caf_idle{"idle",

@@ -13,9 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto ending_patience = 60s;
 
-// CAF's work stealing walks the victim's whole queue, both of its locks held, for each job it steals: a
-// thief beside a million queued jobs stops both workers. So a workload that queues that many has a
-// parameter that chooses the shared queue.
+// CAF's work stealing walks the victim's whole queue, both of its locks held, for each job it
+// steals: a thief beside a million queued jobs stops both workers. So a workload that queues that
+// many has a parameter that chooses the shared queue.
 bool is_sharing_wanted(const request& asked) {
   const auto& all = asked.what.parameters;
   const bool has_choice = std::any_of(std::begin(all), std::end(all),

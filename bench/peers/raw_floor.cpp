@@ -1,9 +1,9 @@
-// raw-floor: what threads and queues alone need for the work of three workloads; no runtime, no actor,
-// no scheduler. A figure of a runtime is read as a multiple of one of these.
+// raw-floor: what threads and queues alone need for the work of two workloads; no runtime, no
+// actor, no scheduler. A figure of a runtime is read as a multiple of one of these.
 //
-//   pingpong          2 pinned threads, a cache line each way: nothing that crosses cores is below it
-//   pingpong-local    1 thread: two handlers behind a virtual call, a push and a pop of a multi-producer
-//                     queue a message: nothing that keeps a mailbox on one core is below it
+//   pingpong          2 pinned threads, a cache line each way: nothing that crosses cores is less
+//   pingpong-local    1 thread; two handlers behind a virtual call, a push and a pop of a
+//                     multi-producer queue a message: nothing with a mailbox on one core is less
 //   count             1 → 1 across cores, 64-byte nodes from a ring through a single-producer queue
 //   count-mpsc        the same through an exchange-linked multi-producer queue
 //   count-mpsc-heap   the same, each node allocated by the sender and freed by the receiver
@@ -36,8 +36,8 @@ void relax() noexcept {
 #endif
 }
 
-// The number as it is sent: planted, another one. There is no send here that could be left out or done
-// twice, so such a defect too changes the number.
+// The number as it is sent: planted, another one. There is no send here that could be left out or
+// done twice, so such a defect too changes the number.
 std::uint64_t sent_as(const void* sender, std::uint64_t number) noexcept {
   if (actor_bench::planted.concerns(number)) [[unlikely]] {
     if (actor_bench::planted.spoil(sender, number) != 1) number = ~number;
@@ -67,7 +67,8 @@ struct deadline {
   steady::time_point at;
 };
 
-// Both run, each on a core of its own where it is pinned; nanoseconds from the common start to the end.
+// Both run, each on a core of its own where it is pinned; nanoseconds from the common start to the
+// end.
 template <class First, class Second>
 double run_pair(const request& asked, First&& first, Second&& second) {
   std::atomic<int> ready{0};
@@ -109,8 +110,8 @@ static_assert(sizeof(node) == 64);
 // Where nodes are preallocated, each has a line of its own.
 struct alignas(64) placed_node : node {};
 
-// Exchange-linked: a push is one exchange and one store. A popped node is the caller's once the next
-// one has been popped, for the queue keeps its last one.
+// Exchange-linked: a push is one exchange and one store. A popped node is the caller's once the
+// next one has been popped, for the queue keeps its last one.
 class mpsc_queue {
  public:
   void push(node& item) noexcept {
