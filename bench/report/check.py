@@ -21,8 +21,8 @@ import programs  # noqa: E402
 import spread  # noqa: E402
 import svg  # noqa: E402
 
-# Times of `lat`, a rate of `rate`, a count of `calm` that may be 0; the program's name is its mark in
-# the log, and its second word how many times as large its values are.
+# Times of `lat`, a rate of `rate`, a count of `calm` that is 0. The first word is the program's mark
+# in the log, the second how many times as large its values are.
 FAKE = """#!{python}
 import sys
 name, times, words = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
@@ -122,8 +122,8 @@ def check_parts():
     check(spread.spread([1, 2]).median == 1.5 and spread.spread([]) is None, "of two, of none")
     check(spread.times_better(10, 20, "ns") == 2 and spread.times_better(10, 20, "M/s") == 0.5,
           "half the time is twice as good, half the rate half as good")
-    check(spread.times_better(0, 5, "wakes") is None and spread.times_better(1, 5, "apples") is None,
-          "no ratio with a zero or without a direction")
+    check(spread.times_better(0, 5, "wakes") is None
+          and spread.times_better(1, 5, "apples") is None, "no ratio with a zero or without a direction")
     cell = programs.Cell("actor", "lat", 2, 7)
     check(programs.command_words("p 'a b'", cell) ==
           ["p", "a b", "--workload", "lat", "--threads", "2", "--runs", "7"],
@@ -140,7 +140,8 @@ def check_parts():
     except programs.Failed as problem:
         check("longer" in str(problem), "a program that takes too long has failed", problem)
     curves = {"a<&": [(1, 1, 2, 3), (1000, 0, 0, 0)]}
-    for drawn in (svg.bars("<&", ["a<&"], [svg.Section("0", (("<", [svg.Bar("a<&", 0, 0, 0, "&")]),))]),
+    empty = svg.Section("0", (("<", [svg.Bar("a<&", 0, 0, 0, "&")]),))
+    for drawn in (svg.bars("<&", ["a<&"], [empty]),
                   svg.panels("<&", ["a<&"], [svg.Panel("&", "x", "y", curves)]),
                   svg.panels("one", ["a<&"], [svg.Panel("&", "x", "y", {"a<&": [(1, 2, 2, 2)]})])):
         xml.etree.ElementTree.fromstring(drawn)
@@ -159,7 +160,8 @@ def check_comparison(stage):
           "interleaved, and the beginner changes", ran)
     check(stage.row("lat", "actor, 1 thread") ==
           ["lat", "ns", "50.0 (50.0..50.0)", "25.0 (25.0..25.0)", "200 (200..200)", "fast", "0.50"],
-          "a time: the last run counts, half as good as the best", stage.row("lat", "actor, 1 thread"))
+          "a time: the last run counts, half as good as the best",
+          stage.row("lat", "actor, 1 thread"))
     check(stage.row("rate", "actor, 2 threads")[2:] ==
           ["8.00 (8.00..8.00)", "4.00 (4.00..4.00)", "32.0 (32.0..32.0)", "slow", "0.25"],
           "a rate: the other direction", stage.row("rate", "actor, 2 threads"))
@@ -173,18 +175,20 @@ def check_comparison(stage):
     for name, text in stage.plots().items():
         root = xml.etree.ElementTree.fromstring(text)
         words = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
-        check("lat" in words and "slow" in words and not re.search(r"href|url\(|<script|@import", text)
-              and f"]({name})" in stage.report(), f"{name} is XML, names all, needs nothing", words)
+        foreign = re.search(r"href|url\(|<script|@import", text)
+        check("lat" in words and "slow" in words and not foreign and f"]({name})" in stage.report(), f"{name} is XML, names all, needs nothing", words)
     raw = json.loads((stage.folder / "out" / "raw.json").read_text(encoding="utf-8"))
     series = [each for each in raw["series"] if each["figure"] == "rate" and each["threads"] == 2]
     check([each["values"] for each in series] == [[8] * 3, [4] * 3, [32] * 3] and
-          series[1]["printed"] == [[800, 4]] * 3 and "processor" in raw["machine"], "raw.json has every value", series)
+          series[1]["printed"] == [[800, 4]] * 3 and "processor" in raw["machine"],
+          "raw.json has every value", series)
 
 
 def check_losers(stage):
     stage.bench("actor", "--only", "lat,rate", "--rounds", "2", "--threads", "1",
                 "--peer", f"broken={stage.peer} broken 1", "--peer", f"mute={stage.peer} mute 1",
-                "--peer", f"narrow={stage.peer} narrow 3", "--peer", f"metric={stage.peer} metric 2")
+                "--peer", f"narrow={stage.peer} narrow 3",
+                "--peer", f"metric={stage.peer} metric 2")
     check(stage.code == 1, "failures are in the exit code", stage.code)
     row = stage.row("lat", "actor, 1 thread")
     check(row[3:5] == ["failed", "failed"] and row[5:] == ["150 (150..150)", "100 (100..100)",
@@ -205,11 +209,13 @@ def check_other_suites(stage):
     stage.bench("savina", "scaling", "--rounds", "2", "--threads", "2", "--peer",
                 f"savina:other={stage.savina_peer} other 2 {{program}} --threads {{threads}}",
                 "--peer", f"actor={stage.peer} actor 2",
-                "--peer", f"rigid={stage.peer} rigid 1 --workload {{workload}} --threads {{threads}}")
+                "--peer",
+                f"rigid={stage.peer} rigid 1 --workload {{workload}} --threads {{threads}}")
     check(stage.row("pp", "savina, 2 threads")[2:] ==
           ["6.00 (6.00..6.00)", "12.0 (12.0..12.0)", "other", "2.00"],
           "savina: the median iteration counts", stage.row("pp", "savina, 2 threads"))
-    check(stage.row("pp-inner", "savina, 2 threads")[2] == "3.00 (3.00..3.00)", "and the inner time")
+    check(stage.row("pp-inner", "savina, 2 threads")[2] == "3.00 (3.00..3.00)",
+          "and the inner time")
     check(["pp", "--threads", "2", "--iterations", "3"] in [words[3:] for words in stage.ran()],
           "savina is asked for three iterations", stage.ran())
     row = stage.row("mbox senders=1 messages=12000000", "scaling, 2 threads")
@@ -222,7 +228,8 @@ def check_other_suites(stage):
 
 
 def check_usage(stage):
-    for words in (["nothing"], ["actor", "--peer", "nameless"], ["actor", "--peer", "a=/no/program"],
+    for words in (["nothing"], ["actor", "--peer", "nameless"],
+                  ["actor", "--peer", "a=/no/program"],
                   ["actor", "--threads", "0"], ["actor", "--only", "absent"],
                   ["actor", "--peer", f"a={stage.peer} a 1", "--peer", f"a={stage.peer} a 2"]):
         stage.bench(*words)

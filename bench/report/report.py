@@ -9,13 +9,14 @@ import tables
 HOW_TO_READ = """\
 A figure is the median over the rounds, with the first and third quartile behind it. In each round
 every program ran once, and who began changed. *times better* compares sluice with the best peer's
-median: above 1 sluice is ahead, whatever the unit. `[7 of 9]`: the other rounds were lost, see the end.
-`-`: the program does not have it. Nanoseconds do not carry over to other machines; ratios do, nearly.
+median: above 1 sluice is ahead, whatever the unit. `[7 of 9]`: the other rounds were lost, see the
+end. `-`: the program does not have it. Nanoseconds do not carry over to other machines; ratios
+nearly do.
 """
 WHAT = {
     "actor": "One process a round and program. Of its two runs the first is cold and the second "
-             "counts; `flood`, `idle`, `quiet` and `suspended` measure memory or rest and run once, "
-             "cold.\n",
+             "counts; `flood`, `idle`, `quiet` and `suspended` measure memory or rest and run "
+             "once, cold.\n",
     "scaling": "The same number of messages at each number of actors, senders or pairs.\n",
     "savina": "Published sizes, or what two cores can run. One process a round; the median of its "
               "three iterations counts. The time is the runner's, from before the actor system is "

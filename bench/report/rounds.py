@@ -1,5 +1,6 @@
-"""Interleaved rounds: in each round every program runs once in every cell, one after another, and who
-begins changes from round to round. What disturbs the machine for a minute disturbs all alike."""
+"""Interleaved rounds: in each round every program runs once in every cell, one after another, and
+who begins changes from round to round. What disturbs the machine for a minute disturbs all alike.
+"""
 from dataclasses import dataclass, field
 
 import programs
@@ -40,15 +41,16 @@ class Results:
             row = Row(cell.suite, each.name, cell.threads, cell.parameters)
             unit = self.units.setdefault(row, each.unit)
             if unit != each.unit:
-                self.failures.append((turn, cell, name, f"{each.name} is in {each.unit}, not {unit}"))
+                reason = f"{each.name} is in {each.unit}, not {unit}"
+                self.failures.append((turn, cell, name, reason))
                 continue
             self.values.setdefault(row, {}).setdefault(name, {})[turn] = each.value
             self.printed.setdefault(row, {}).setdefault(name, {})[turn] = each.printed
 
 
 def measure(cells, programs_of, rounds, patience, say):
-    """`programs_of(suite)` gives the programs in their order. An interrupt ends the rounds and keeps
-    what there is."""
+    """`programs_of(suite)` gives the programs in their order. An interrupt ends the rounds and
+    keeps what there is."""
     results = Results(rounds)
     try:
         for turn in range(rounds):

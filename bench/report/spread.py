@@ -51,8 +51,8 @@ def direction_text(unit):
 
 
 def times_better(ours, other, unit):
-    """How many times better than `other` we are: above 1 we are ahead, whatever the unit. None where
-    that says nothing: no direction, or a zero."""
+    """How many times better than `other` we are: above 1 we are ahead, whatever the unit. None
+    where that says nothing: no direction, or a zero."""
     better = direction(unit)
     if better is None or ours is None or other is None or ours <= 0 or other <= 0:
         return None

@@ -1,4 +1,4 @@
-"""Markdown tables of medians with their quartiles, and of how many times better than the best peer."""
+"""Markdown tables of medians with their quartiles, and how many times better than the best peer."""
 import spread
 
 
