@@ -21,8 +21,8 @@ import programs  # noqa: E402
 import spread  # noqa: E402
 import svg  # noqa: E402
 
-# Times of `lat`, a rate of `rate`, a count of `calm` that is 0. The first word is the program's mark
-# in the log, the second how many times as large its values are.
+# Times of `lat`, a rate of `rate`, a count of `calm` that is 0. The first word is the program's
+# mark in the log, the second how many times as large its values are.
 FAKE = """#!{python}
 import sys
 name, times, words = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
@@ -123,7 +123,8 @@ def check_parts():
     check(spread.times_better(10, 20, "ns") == 2 and spread.times_better(10, 20, "M/s") == 0.5,
           "half the time is twice as good, half the rate half as good")
     check(spread.times_better(0, 5, "wakes") is None
-          and spread.times_better(1, 5, "apples") is None, "no ratio with a zero or without a direction")
+          and spread.times_better(1, 5, "apples") is None,
+          "no ratio with a zero or without a direction")
     cell = programs.Cell("actor", "lat", 2, 7)
     check(programs.command_words("p 'a b'", cell) ==
           ["p", "a b", "--workload", "lat", "--threads", "2", "--runs", "7"],
@@ -176,7 +177,8 @@ def check_comparison(stage):
         root = xml.etree.ElementTree.fromstring(text)
         words = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
         foreign = re.search(r"href|url\(|<script|@import", text)
-        check("lat" in words and "slow" in words and not foreign and f"]({name})" in stage.report(), f"{name} is XML, names all, needs nothing", words)
+        check("lat" in words and "slow" in words and not foreign and f"]({name})" in stage.report(),
+              f"{name} is XML, names all, needs nothing", words)
     raw = json.loads((stage.folder / "out" / "raw.json").read_text(encoding="utf-8"))
     series = [each for each in raw["series"] if each["figure"] == "rate" and each["threads"] == 2]
     check([each["values"] for each in series] == [[8] * 3, [4] * 3, [32] * 3] and

@@ -68,7 +68,8 @@ def default_words(cell):
 
 def command_words(command, cell):
     """The words to start. Placeholders are replaced; a command without any gets the options of
-    actor-bench, or savina's. A command with placeholders takes no parameters, so it has no such workload."""
+    actor-bench, or savina's. A command with placeholders takes no parameters, so it has no such
+    workload."""
     values = {"{workload}": cell.workload, "{program}": cell.workload,
               "{threads}": str(cell.threads), "{runs}": str(cell.runs),
               "{iterations}": str(cell.runs)}
