@@ -207,6 +207,29 @@ def check_losers(stage):
           stage.row("lat-p99", "actor, 1 thread")[6] == "failed", "another unit is no figure", lost)
 
 
+def check_peers(stage):
+    path = stage.write("bench/peers/raw-floor.py", False)
+    for name in ("caf-bench", "raw-floor"):
+        program = stage.folder / "bench" / "peers" / name
+        program.write_text(f"#!/bin/sh\nexec '{path}' {name} 0.5 \"$@\"\n", encoding="utf-8")
+        program.chmod(0o755)
+    stage.bench("actor", "--only", "lat", "--rounds", "1", "--threads", "1", "--peers",
+                "--peer", f"slow={stage.peer} slow 4")
+    titles = stage.row("figure", "actor, 1 thread")
+    row = dict(zip(titles, stage.row("lat", "actor, 1 thread")))
+    check(row["caf"] == "25.0" and row["raw floor"] == "25.0" and row["best peer"] == "caf" and
+          row["times better"] == "0.50", "--peers takes those that are built", row)
+    stage.bench("actor", "--only", "lat", "--rounds", "1", "--threads", "1", "--peer",
+                f"slow={stage.peer} slow 4")
+    check("raw floor" not in stage.row("figure", "actor, 1 thread"), "and only then")
+    (stage.folder / "bench" / "peers" / "caf-bench").unlink()
+    stage.bench("actor", "--only", "lat", "--rounds", "1", "--threads", "1", "--peers",
+                "--peer", f"slow={stage.peer} slow 4")
+    row = stage.row("lat", "actor, 1 thread")
+    check(row[-2:] == ["slow", "4.00"] and "caf is not here" in stage.complained,
+          "the floor is nobody's best peer; who is not built is named", row)
+
+
 def check_other_suites(stage):
     stage.bench("savina", "scaling", "--rounds", "2", "--threads", "2", "--peer",
                 f"savina:other={stage.savina_peer} other 2 {{program}} --threads {{threads}}",
@@ -242,7 +265,7 @@ def check_usage(stage):
 def main():
     check_parts()
     with tempfile.TemporaryDirectory() as folder:
-        for each in (check_comparison, check_losers, check_other_suites, check_usage):
+        for each in (check_comparison, check_losers, check_peers, check_other_suites, check_usage):
             stage = Stage(pathlib.Path(folder) / each.__name__)
             each(stage)
     print(f"{len(failures)} failures")
