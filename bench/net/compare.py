@@ -31,6 +31,7 @@ modes
 ever stopped, each by its own handle.
 """
 import argparse
+import json
 import os
 import shlex
 import statistics
@@ -163,6 +164,8 @@ class Comparison:
                    "--size", str(size), "--depth", str(depth), "--seconds", str(options.seconds),
                    "--warmup", str(options.warmup), "--pin", str(options.load_cpu),
                    "--watch-pid", str(pid), *words, *shlex.split(options.load_options)]
+        if options.histograms:
+            command.append("--buckets")
         if options.rate:
             command += ["--rate", str(options.rate)]
         done = subprocess.run(command, capture_output=True, text=True,
@@ -173,9 +176,23 @@ class Comparison:
         pairs = (word.split("=", 1) for word in done.stdout.split() if "=" in word)
         found = {name: float(value) for name, value in pairs
                  if name not in ("to", "seed")}
+        found["buckets"] = [(float(line.split()[1]), int(line.split()[3]))
+                            for line in done.stdout.splitlines() if line.startswith("bucket ")]
         if "idle_s" in found:
             found["idle_cpu_us"] /= found["idle_s"]
         return found
+
+    def write_histograms(self, path):
+        """For each cell and server the latencies of all rounds: upper edges in us, and counts."""
+        written = []
+        for (cell, name), runs in self.results.items():
+            counts = {}
+            for edge, count in (each for run in runs if run for each in run["buckets"]):
+                counts[edge] = counts.get(edge, 0) + count
+            written.append({"cell": "x".join(map(str, cell)), "server": name,
+                            "buckets": sorted(counts.items())})
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(written, file, indent=1)
 
     def value(self, cell, name, column):
         values = [run[column.key] for run in self.results[cell, name] if run]
@@ -234,11 +251,15 @@ def parse(argv):
     parser.add_argument("--warmup", type=float, default=0.3)
     parser.add_argument("--rate", type=float, default=0.0,
                         help="open loop at so many messages a second (TCP echo and forward)")
+    parser.add_argument("--histograms", metavar="FILE",
+                        help="write the latencies of each cell and server as JSON (TCP modes)")
     parser.add_argument("--load-options", default="",
                         help="further words for sluice-load, such as --spin")
     parser.add_argument("--server-cpu", type=int, default=0)
     parser.add_argument("--load-cpu", type=int, default=1)
     options = parser.parse_args(argv)
+    if options.histograms and options.mode not in ("tcp", "pipelined", "forward"):
+        parser.error("--histograms is for tcp, pipelined and forward")
     options.load = options.load or os.path.join(options.build, "bench/net/sluice-load")
     if (options.haproxy or options.nginx) and options.mode != "forward":
         parser.error("--haproxy and --nginx are for the mode forward")
@@ -283,6 +304,8 @@ def main(argv):
         contenders, bare, beside = choose(mode, options, folder)
         comparison = Comparison(mode, options, contenders)
         comparison.run(cells)
+    if options.histograms:
+        comparison.write_histograms(options.histograms)
     print(f"{options.mode}: {options.rounds} rounds of {options.seconds} s, server on CPU "
           f"{options.server_cpu}, generator on CPU {options.load_cpu}, "
           f"load average {os.getloadavg()[0]:.1f}\n")

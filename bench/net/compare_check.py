@@ -5,9 +5,11 @@
 
 Tiny cells and times: no figure of these runs means anything. Exit code 0: all as promised.
 """
+import json
 import os
 import subprocess
 import sys
+import tempfile
 
 BUILD = sys.argv[1]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -56,7 +58,14 @@ failed = [row.split("|")[2].strip() for row in rows if "failed" in row]
 check(done.returncode == 1 and failed == ["echoes"],
       "forward: a proxy that answers by itself has failed", done)
 
-for words in (("nonsense",), ("udp", "--haproxy"), ("--server", "nameless"), ("--no-baseline",)):
+with tempfile.NamedTemporaryFile() as file:
+    done, rows = compare("--cells", "3x64x2", "--histograms", file.name)
+    written = json.load(file)
+    counts = [sum(count for _, count in each["buckets"]) for each in written]
+    check(done.returncode == 0 and len(counts) == len(rows) == 2 and min(counts) > 0,
+          "--histograms: the latencies of each server", done)
+
+for words in (("nonsense",), ("lone", "--histograms", "file"), ("udp", "--haproxy"), ("--server", "nameless"), ("--no-baseline",)):
     done, rows = compare(*words)
     check(done.returncode != 0 and done.stderr.strip() != "" and not rows,
           f"{' '.join(words)} is refused with a reason", done)

@@ -38,6 +38,14 @@ class histogram {
     return max_;
   }
 
+  // Calls visit(largest value, how many) for each step that has any, the smallest first.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (std::size_t index = 0; index < counts_.size(); ++index) {
+      if (counts_[index] != 0) visit(highest_of(index), counts_[index]);
+    }
+  }
+
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] std::uint64_t max() const { return max_; }
 

@@ -199,6 +199,7 @@ int session::report() {
                 static_cast<unsigned long long>(unanswered_));
   }
   std::printf("\n");
+  if (options_.buckets) window_.print_buckets();
   window_.print_figures(options_.size_bytes, errors_);
   return errors_ == 0 && window_.answered() != 0 ? 0 : 1;
 }

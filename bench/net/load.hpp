@@ -32,6 +32,7 @@ struct load_options {
   std::uint64_t window_ns = 5'000'000'000;
   std::uint64_t poll_ns = 50'000;  // how long an idle turn looks before it sleeps
   bool spin = false;               // never sleep
+  bool buckets = false;            // print the latencies' histogram
   int watch_pid = 0;               // whose CPU time over the window to report; 0: nobody's
 };
 

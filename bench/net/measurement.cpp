@@ -1,6 +1,8 @@
 #include "measurement.hpp"
 
+#include <cmath>
 #include <cstdio>
+#include <map>
 
 #include "cpu_time.hpp"
 
@@ -39,6 +41,19 @@ void measurement::print_percentiles() const {
   const auto p = [this](double share) { return us(latency_.percentile(share)); };
   std::printf("p50 %.1f p90 %.1f p99 %.1f p99.9 %.1f max %.1f us", p(0.5), p(0.9), p(0.99),
               p(0.999), us(latency_.max()));
+}
+
+void measurement::print_buckets() const {
+  constexpr double an_octave = 8;
+  std::map<int, std::uint64_t> buckets;
+  latency_.for_each([&](std::uint64_t nanoseconds, std::uint64_t count) {
+    const auto value = static_cast<double>(nanoseconds < 1 ? 1 : nanoseconds);
+    buckets[static_cast<int>(std::ceil(std::log2(value) * an_octave))] += count;
+  });
+  for (const auto& [edge, count] : buckets) {
+    std::printf("bucket %.3f us %llu\n", std::exp2(edge / an_octave) / 1000.0,
+                static_cast<unsigned long long>(count));
+  }
 }
 
 void measurement::print_figures(std::uint64_t bytes_an_answer, std::uint64_t errors) const {

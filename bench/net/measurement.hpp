@@ -34,6 +34,8 @@ class measurement {
 
   // "p50 … max … us", within the line for people.
   void print_percentiles() const;
+  // A line for each eighth of an octave that has latencies: its upper edge and how many they are.
+  void print_buckets() const;
   // The line of processor times an answer, and the last one for programs.
   void print_figures(std::uint64_t bytes_an_answer, std::uint64_t errors) const;
 

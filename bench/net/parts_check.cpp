@@ -42,6 +42,15 @@ void check_histogram() {
   check(is_near(values.percentile(0.99), 99e6), "the 99th percentile is 99000 us");
   check(is_near(values.percentile(0.999), 99.9e6), "the 99.9th percentile is 99900 us");
   check(values.percentile(1) == 100'000'000 && values.max() == 100'000'000, "the maximum is exact");
+  std::uint64_t seen = 0, largest = 0;
+  bool is_ascending = true;
+  values.for_each([&](std::uint64_t value, std::uint64_t count) {
+    is_ascending = is_ascending && value > largest && count != 0;
+    largest = value;
+    seen += count;
+  });
+  check(is_ascending && seen == values.count() && is_near(largest, 100e6),
+        "every value is in one of the steps, which ascend");
   histogram one;
   check(one.percentile(0.5) == 0 && one.max() == 0, "an empty histogram reports 0");
   one.record(histogram::limit_ns * 3);

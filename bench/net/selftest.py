@@ -172,6 +172,14 @@ def check_generator():
                 "--connections", "7")
     rate = float(last_line_figures(done)["rate"])
     check(2700 < rate < 3300, "an open loop keeps its rate", str(rate))
+    done = load(right.port, "--seconds", "0.5", "--warmup", "0.1", "--buckets")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    counts = {float(line[1]): int(line[3]) for line in lines if line[0] == "bucket"}
+    below = sum(count for edge, count in counts.items()
+                if edge <= float(last_line_figures(done)["p50_us"]))
+    messages = int(done.stdout.split(" messages,")[0].split()[-1])
+    check(0 < below <= sum(counts.values()) / 2 and sum(counts.values()) == messages,
+          "--buckets: the histogram has every message, and its median", done.stdout)
     right.stop()
 
     paused = threading.Event()

@@ -39,6 +39,7 @@ constexpr const char* usage =
     "  --spin             never sleep (steadier latencies on a CPU of its own)\n"
     "  --poll-us N        how long an idle loop looks before it sleeps, default 50\n"
     "  --watch-pid PID    also report that process's CPU time a message over the window\n"
+    "  --buckets          TCP: also the histogram of the latencies, lines `bucket EDGE us COUNT`\n"
     "  --seed N           of the byte pattern, default random; printed\n"
     "  --allow-remote     without it only loopback addresses are accepted\n"
     "Exit code: 0 when messages came back and all were right, 1 for errors, 2 when it cannot "
@@ -82,6 +83,7 @@ std::string contradiction(const arguments& line, const load_options& options) {
     return "--udp, --churn and --idle are three modes, not one";
   }
   const bool has_mode = line.has("--udp") || line.has("--churn") || line.has("--idle");
+  if (has_mode && line.has("--buckets")) return "--buckets is for the TCP mode";
   if (has_mode && line.has("--rate")) return "--rate is for the TCP mode";
   if (line.has("--count") && !line.has("--udp")) return "--count is for --udp";
   if (line.has("--idle") && options.watch_pid == 0) return "--idle needs --watch-pid";
@@ -105,6 +107,7 @@ load_options read_options(arguments& line) {
       static_cast<std::uint64_t>(line.number<double>("--warmup", 0.5, 0, 3600) * 1e9);
   options.poll_ns = line.number<std::uint64_t>("--poll-us", 50, 0, 1'000'000) * 1000;
   options.spin = line.has("--spin");
+  options.buckets = line.has("--buckets");
   options.watch_pid = line.number<int>("--watch-pid", 0, 0, 1 << 30);
   return options;
 }
@@ -126,7 +129,7 @@ int main(int argc, char** argv) {
   arguments line(argc, argv,
                  {"--to", "--connections", "--size", "--depth", "--rate", "--seconds", "--warmup",
                   "--pin", "--poll-us", "--watch-pid", "--seed", "--count"},
-                 {"--help", "--spin", "--allow-remote", "--udp", "--churn", "--idle"});
+                 {"--buckets", "--help", "--spin", "--allow-remote", "--udp", "--churn", "--idle"});
   if (line.has("--help")) {
     std::fputs(usage, stdout);
     return 0;
