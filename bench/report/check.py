@@ -17,6 +17,7 @@ import xml.etree.ElementTree
 HERE = pathlib.Path(__file__).resolve().parent
 BENCH = HERE.parent.parent / "scripts" / "bench"
 sys.path.insert(0, str(HERE))
+import latency  # noqa: E402
 import programs  # noqa: E402
 import spread  # noqa: E402
 import svg  # noqa: E402
@@ -148,6 +149,13 @@ def check_parts():
         xml.etree.ElementTree.fromstring(drawn)
     check(svg.Scale([1, 1e6], 0, 60).is_logarithmic and not svg.Scale([0, 1e6], 0, 1).is_logarithmic
           and not svg.Scale([10, 30], 0, 1).is_logarithmic, "logarithmic where needed")
+    buckets = [(10 * latency.BUCKET, 3), (40 * latency.BUCKET, 1)]
+    check([(round(x), share) for x, share, _, _ in latency.shares(buckets)] ==
+          [(10, 0.75), (11, 0), (40, 0.25), (44, 0)], "a histogram falls to 0 where nothing was")
+    check([each[1] for each in latency.tail(buckets)] == [0.25], "the tail is what took longer")
+    names, drawn = latency.panels({"raw": buckets, "gateway-io0": buckets})
+    xml.etree.ElementTree.fromstring(svg.panels("latency", names, drawn))
+    check(names == ["gateway-io0", "raw"], "ours is first")
     check(svg.Scale([1, 0], 0, 50).place(1) == 50, "the largest fills the width")
 
 

@@ -2,6 +2,7 @@
 import json
 import pathlib
 
+import latency
 import spread
 import svg
 import tables
@@ -25,11 +26,12 @@ WHAT = {
 
 
 class Report:
-    def __init__(self, folder, results, programs_of, machine):
+    def __init__(self, folder, results, programs_of, machine, latencies=None):
         self.folder = pathlib.Path(folder)
         self.results = results
         self.programs_of = programs_of
         self.machine = machine
+        self.latencies = latencies
         self.parts = []
         names = [each.name for suite in WHAT for each in programs_of(suite)]
         self.names = list(dict.fromkeys(names))
@@ -42,6 +44,8 @@ class Report:
             rows = self.results.rows(suite)
             if rows:
                 self.add_suite(suite, rows)
+        if self.latencies:
+            self.add_latency()
         lost = tables.failures(self.results)
         if lost:
             self.parts.append("## Lost rounds\n\n" + lost)
@@ -65,6 +69,15 @@ class Report:
             self.plot(f"{suite}-threads", f"{suite} over threads", svg.panels,
                       self.thread_panels(rows))
 
+    def add_latency(self):
+        self.parts.append(f"## latency\n\nOpen loop at {latency.RATE:,} messages a second; "
+                          f"loopback, the generator on the same machine.\n\n"
+                          f"{self.latencies.said}")
+        names, panels = latency.panels(self.latencies.histograms)
+        if names:
+            self.names = names
+            self.plot("latency", "TCP echo, latency", svg.panels, panels)
+
     def plot(self, name, title, draw, content):
         if not content:
             return
@@ -85,8 +98,9 @@ class Report:
                 for unit in units]
 
     def bars(self, row):
+        whose = " {}" if len(self.names) > 1 else ""
         return [svg.Bar(name, found.low, found.median, found.high,
-                        f"{tables.number(found.median)} {name}")
+                        tables.number(found.median) + whose.format(name))
                 for name, found in self.found(row)]
 
     def thread_panels(self, rows):
@@ -124,6 +138,7 @@ class Report:
                                     for turn in range(results.rounds)]}
                        for row, by_name in results.values.items()
                        for name, by_round in by_name.items()],
+            "latency_us": self.latencies.histograms if self.latencies else {},
             "failures": [{"round": turn + 1, "suite": cell.suite, "cell": cell.text(),
                           "program": name, "why": why}
                          for turn, cell, name, why in results.failures],

@@ -84,6 +84,13 @@ class Drawing:
         return head + "\n".join(self.parts) + "\n</svg>\n"
 
 
+def decade_marks(least, most):
+    """Powers of ten from below `least` to `most`, and 2 and 5 times them when they are few."""
+    first, last = math.floor(math.log10(least) + 1e-9), math.floor(math.log10(most) + 1e-9)
+    factors = (1, 2, 5) if last - first < 2 else (1,)
+    return [factor * 10.0 ** decade for decade in range(first, last + 1) for factor in factors]
+
+
 class Scale:
     """Values to places between two ends. Logarithmic when they differ much and none is 0."""
 
@@ -108,10 +115,8 @@ class Scale:
 
     def ticks(self):
         if self.is_logarithmic:
-            decades = range(round(math.log10(self.least)), math.floor(math.log10(self.most)) + 1)
-            factors = (1, 2, 5) if len(decades) < 3 else (1,)
-            marks = [factor * 10.0 ** decade for decade in decades for factor in factors]
-            return [mark for mark in marks if mark <= self.most * 1.0001]
+            return [mark for mark in decade_marks(self.least, self.most)
+                    if self.least * 0.9999 <= mark <= self.most * 1.0001]
         step = 10.0 ** math.floor(math.log10(self.most / 2))
         step *= next((factor for factor in (5, 2) if self.most / (step * factor) >= 3), 1)
         return [step * i for i in range(int(self.most / step * 1.0001) + 1)]
@@ -131,12 +136,11 @@ class Across:
         return inner + width * math.log(count / least) / math.log(most / least)
 
     def ticks(self, is_stepped):
-        """The counts; of the many edges of a histogram, the powers of ten between them."""
+        """The counts; of the many edges of a histogram, round numbers between them."""
         if not is_stepped:
             return self.counts
-        decades = range(math.ceil(math.log10(self.counts[0])),
-                        math.floor(math.log10(self.counts[-1])) + 1)
-        return [10.0 ** decade for decade in decades]
+        least, most = self.counts[0], self.counts[-1]
+        return [mark for mark in decade_marks(least, most) if least <= mark <= most]
 
 
 def tick_text(value):
