@@ -62,6 +62,8 @@ bool try_leave(execution& by, slot& self) noexcept {
   return self.box.try_park();  // A2
 }
 
+enum class owner_kind : bool { process, meta };
+
 // As the owner leaves: what its word says then.
 enum class leaving : bool { parked, waiting };
 
@@ -70,16 +72,18 @@ enum class leaving : bool { parked, waiting };
   return how == leaving::parked ? self.box.try_park_after(held) : self.box.try_wait_after(held);
 }
 
-// The held message is handled and nothing else is known of: gives the right to run back, or
-// lingers. True, and the slot is another's (A1), or false: there is new mail above it.
-template <leaving How>
+// The held message is handled and nothing else is known of: gives the right to run back, or, of a
+// process, lingers. True, and the slot is another's (A1), or false: there is new mail above it.
+template <owner_kind Kind, leaving How>
 [[gnu::always_inline]] inline bool leave_after(execution& by, slot& self, envelope* held) noexcept {
-  sched::worker& on = *by.worker;
   release_ownership(by, self);
-  if (on.may_linger(&self.job) && self.box.has_only(held)) {
-    self.job.kept = held;  // A4
-    if (sched::work* const before = on.linger(&self.job)) settle_lingering(before, on);
-    return true;
+  if constexpr (Kind == owner_kind::process) {
+    sched::worker& on = *by.worker;
+    if (on.may_linger(&self.job) && self.box.has_only(held)) {
+      self.job.kept = held;  // A4
+      if (sched::work* const before = on.linger(&self.job)) settle_lingering(before, on);
+      return true;
+    }
   }
   if (try_leave_after(self, held, How)) [[likely]] {  // A2
     by.free_block(held);
@@ -107,8 +111,6 @@ template <leaving How>
   by.free_block(held);
   return true;
 }
-
-enum class owner_kind : bool { process, meta };
 
 template <owner_kind Kind>
 void count_in(slot& self) noexcept {
@@ -206,7 +208,7 @@ void absorb_above(execution& by, slot& self, envelope* held) noexcept {
       (self.wants & wants_resumption) != 0 ? resume(by, self) : wants_suspension;
   if (wants == wants_suspension) {
     self.wants = 0;
-    if (leave_after<leaving::waiting>(by, self, held)) [[likely]]
+    if (leave_after<owner_kind::process, leaving::waiting>(by, self, held)) [[likely]]
       return true;  // A1
   }
   absorb_above(by, self, held);
@@ -378,17 +380,8 @@ template <owner_kind Kind>
   if (wants != 0) [[unlikely]] {
     return leave_wanting(by, self, lone, wants);
   }
-  if constexpr (Kind == owner_kind::process) {
-    if (leave_after<leaving::parked>(by, self, lone)) [[likely]]
-      return loop_end::parked;  // A1
-  } else {
-    release_ownership(by, self);
-    if (self.box.try_park_after(lone)) [[likely]] {  // A1, A2
-      by.free_block(lone);
-      return loop_end::parked;
-    }
-    take_ownership(by, self);
-  }
+  if (leave_after<Kind, leaving::parked>(by, self, lone)) [[likely]]
+    return loop_end::parked;  // A1
   absorb_above(by, self, lone);
   by.free_block(lone);
   return run_backlog<Kind>(by, self);

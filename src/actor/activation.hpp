@@ -6,9 +6,9 @@
 // Rules:
 //   A1 The slot is not touched after a park that succeeded.
 //   A2 Nothing but bookkeeping stands between "lanes empty" and the park.
+//   A3 A handler's exception becomes the owner's exit reason and goes no further.
 //   A4 One that lingers (sched/worker.hpp) keeps the right to run: its last message, handled, is
 //      held in the word and named by job.kept until it is settled or runs on.
-//   A3 A handler's exception becomes the owner's exit reason and goes no further.
 #pragma once
 
 #include "actor/execution.hpp"

@@ -91,15 +91,18 @@ inline void count_out(slot& self) noexcept {
 }
 
 /// Writes who sends.
-inline void sign(envelope& carried, slot& self) noexcept {
+[[gnu::always_inline]] inline void sign_as_process(envelope& carried, const slot& self) noexcept {
   carried.from_slot = self.index;
   carried.from_node = 0;
+  carried.from_generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
+}
+
+inline void sign(envelope& carried, slot& self) noexcept {
+  sign_as_process(carried, self);
   if (is_meta(self)) [[unlikely]] {
     count_out(self);
     carried.from_generation = self.meta->generation;
     carried.block |= block_from_meta;
-  } else {
-    carried.from_generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
   }
 }
 

@@ -93,10 +93,8 @@ outgoing open_envelope(slot& self, std::uint8_t block, std::size_t bytes) noexce
 send_outcome post(slot& self, envelope* carried, address to, priority lane) noexcept {
   if (kind_of(self) != slot_kind::process) [[unlikely]]
     return post_of_meta(self, carried, to, lane);
-  carried->from_slot = self.index;
-  carried->from_node = 0;
-  carried->from_generation = self.generation.load(base::relaxed);  // Relaxed: the owner.
-  execution& by = *self.running_on.load(base::relaxed);
+  sign_as_process(*carried, self);
+  execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
   return deliver_to(by, carried, to, lane);
 }
 

@@ -26,19 +26,17 @@ inline void leave_unsigned(envelope& carried) noexcept {
 }
 
 inline envelope* execution::make_envelope(std::uint8_t block, std::size_t bytes) noexcept {
-  void* const memory = block == block_on_heap
-                           ? ::operator new (bytes, std::align_val_t{64}, std::nothrow)
-                           : blocks.allocate(block);
-  if (memory == nullptr) [[unlikely]]
-    return nullptr;
-  base::add_single_writer(counters.envelopes_made, std::uint64_t{1});
-  auto* const made = new (memory) envelope;
-  made->block = block;
-  return made;
+  return place_envelope(block == block_on_heap
+                            ? ::operator new (bytes, std::align_val_t{64}, std::nothrow)
+                            : blocks.allocate(block),
+                        block);
 }
 
 inline envelope* execution::make_quickly(std::uint8_t block) noexcept {
-  void* const memory = blocks.allocate_quickly(block);
+  return place_envelope(blocks.allocate_quickly(block), block);
+}
+
+inline envelope* execution::place_envelope(void* memory, std::uint8_t block) noexcept {
   if (memory == nullptr) [[unlikely]]
     return nullptr;
   base::add_single_writer(counters.envelopes_made, std::uint64_t{1});

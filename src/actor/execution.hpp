@@ -176,6 +176,8 @@ class execution {
   [[gnu::cold]] send_outcome push_overflowing(slot& to, envelope* last) noexcept;
   [[nodiscard]] bool hand_over(slot& full, envelope* carried) noexcept;
   [[gnu::noinline]] void schedule_elsewhere(slot& ready) noexcept;
+  /// An envelope in `memory`, which is of class `block`; null stays null.
+  [[nodiscard]] envelope* place_envelope(void* memory, std::uint8_t block) noexcept;
   void publish_chain() noexcept;
   void publish_and_grow() noexcept;
   send_outcome reject(envelope* carried, dead_letter why, std::uint32_t to_slot) noexcept;

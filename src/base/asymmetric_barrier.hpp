@@ -5,8 +5,8 @@
 //   from moving its accesses, and the rare side makes the kernel run a full barrier on every core
 //   that runs a thread of this process (membarrier(2)).
 // When not: where both sides are frequent: the rare side costs microseconds and interrupts others.
-// Who: any thread. Where the kernel refuses the call, is_available() says so, and both sides need
-//   read-modify-writes instead.
+// Who: any thread. Where the kernel refuses the call, has_asymmetric_barrier() says so, and
+//   both sides need read-modify-writes instead.
 // Source: membarrier(2) names this use.
 #pragma once
 

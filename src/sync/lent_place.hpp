@@ -1,9 +1,8 @@
 // lent_place: one place for one thing. Its owner fills and empties it with plain loads and stores;
 // now and then somebody else takes what lies there.
 //
-// What: who takes from outside says so (thieves_), makes the kernel run a barrier, and looks
-// whether
-//   the owner is just taking; the owner says that it is taking, and looks whether a thief is there.
+// What: who takes from outside says so (thieves_), makes the kernel run a barrier, and looks for
+//   an owner that is just taking; the owner says that it is taking, and looks for a thief.
 //   One of the two always sees the other (base/asymmetric_barrier.hpp). An owner that sees a thief
 //   takes by exchange, a thief that sees the owner leaves. Without such barriers both always use
 //   read-modify-writes.
