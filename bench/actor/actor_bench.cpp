@@ -3,14 +3,8 @@
 // Every run has a node of its own. The runs of a workload share one process, so that all but the
 // first find warm pools, as a long-lived program does; a workload that measures memory gets a fresh
 // process for each run. Workloads never share a process.
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "command_line.hpp"
@@ -19,38 +13,13 @@ namespace actor_bench {
 
 namespace {
 
-struct printed_figure {
-  std::string name;
-  std::string unit;
-  std::vector<double> values;
-};
-using printed_figures = std::vector<printed_figure>;
-
-void note(printed_figures& all, const std::string& name, double value, const std::string& unit) {
-  for (auto& each : all) {
-    if (each.name == name) return each.values.push_back(value);
-  }
-  all.push_back({name, unit, {value}});
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 != 0 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
 // One verified run, or the reason why not on standard error.
 bool run_once(const workload& what, const settings& given, std::FILE* out) {
   try {
     trial run{what, given};
     const std::vector<figure> figures = what.run(run);
     run.finish();
-    for (const figure& each : figures) {
-      std::fprintf(out, "%s%s %u %.2f %s\n", std::string{what.name}.c_str(),
-                   std::string{each.suffix}.c_str(), given.threads, each.value,
-                   std::string{each.unit}.c_str());
-    }
-    return std::fflush(out) == 0;
+    return sluice::bench::print_figures(out, what.name, given.threads, figures);
   } catch (const std::exception& why) {
     std::fprintf(stderr, "actor-bench: %s with %u threads: %s\n", std::string{what.name}.c_str(),
                  given.threads, why.what());
@@ -65,65 +34,31 @@ bool run_times(const workload& what, const settings& given, std::uint32_t runs, 
   return true;
 }
 
-// Prints what a child says and keeps its figures.
-void copy_lines(std::FILE* from, printed_figures& all) {
-  char line[256], name[64], unit[16];
-  double value = 0;
-  unsigned threads = 0;
-  while (std::fgets(line, sizeof line, from) != nullptr) {
-    if (std::sscanf(line, "%63s %u %lf %15s", name, &threads, &value, unit) != 4) continue;
-    std::fputs(line, stdout);
-    std::fflush(stdout);
-    note(all, name, value, unit);
-  }
-}
-
 // The parent has no thread and has never made a node, so a fork is a clean process.
 bool run_in_child(const workload& what, const settings& given, std::uint32_t runs,
-                  printed_figures& all) {
-  int ends[2];
-  if (::pipe(ends) != 0) return false;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::close(ends[0]);
-    std::_Exit(run_times(what, given, runs, ::fdopen(ends[1], "w")) ? 0 : 1);
-  }
-  ::close(ends[1]);
-  std::FILE* const from = ::fdopen(ends[0], "r");
-  copy_lines(from, all);
-  std::fclose(from);
-  int status = 0;
-  if (child < 0 || ::waitpid(child, &status, 0) != child) return false;
-  if (WIFSIGNALED(status)) {
+                  sluice::bench::figure_book& figures) {
+  const auto body = [&](std::FILE* out) { return run_times(what, given, runs, out); };
+  const sluice::bench::child_end end = sluice::bench::run_in_child(body, figures);
+  if (end.signal != 0) {
     std::fprintf(stderr, "actor-bench: %s died of signal %d\n", std::string{what.name}.c_str(),
-                 WTERMSIG(status));
+                 end.signal);
   }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  return end.is_good;
 }
 
 bool run_workload(const workload& what, const command_line& line) {
   if (!line.has_own_processes) return run_times(what, line.given, line.runs, stdout);
-  printed_figures all;
+  sluice::bench::figure_book all;
   const std::uint32_t children = what.needs_cold_memory ? line.runs : 1;
   for (std::uint32_t i = 0; i < children; ++i) {
     if (!run_in_child(what, line.given, line.runs / children, all)) return false;
   }
-  for (const auto& each : all) {
-    std::printf("median %s %u %.2f %s\n", each.name.c_str(), line.given.threads,
-                median(each.values), each.unit.c_str());
-  }
-  return std::fflush(stdout) == 0;
+  return all.print_medians(line.given.threads);
 }
 
 void print_list() {
   for (const workload* each : all_workloads()) {
-    std::printf("%-10s %s;", std::string{each->name}.c_str(), std::string{each->what}.c_str());
-    for (const parameter& one : each->parameters) {
-      if (one.name.empty()) continue;
-      std::printf(" %s=%llu", std::string{one.name}.c_str(),
-                  static_cast<unsigned long long>(one.value));
-    }
-    std::printf("\n");
+    sluice::bench::print_listed(each->name, each->what, each->parameters);
   }
 }
 

@@ -7,25 +7,17 @@ Every workload must pass at tiny sizes, with one thread and with two; and with o
 doubled, swapped with the next or changed, every workload must fail and print no figure. Exit code 0:
 all as promised.
 """
+import pathlib
 import re
-import subprocess
 import sys
 
-BENCH = sys.argv[1]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+from promises import Promises  # noqa: E402
+
+bench = Promises(sys.argv[1], seconds_max=60)
+run, check = bench.run, bench.check
 DEFECTS = ["drop", "duplicate", "reorder", "wrong-value"]
 LINE = re.compile(r"^(median )?[a-z][a-z0-9-]* [12] -?[0-9.]+ (ns|M/s|k/s|B|MiB|s|ms|wakes|ticks)$")
-failures = []
-
-
-def run(*words):
-    done = subprocess.run([BENCH, *words], capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout.splitlines(), done.stderr.strip()
-
-
-def check(holds, promise, detail=""):
-    print(f"{'ok    ' if holds else 'FAILED'} {promise} {'' if holds else detail}", flush=True)
-    if not holds:
-        failures.append(promise)
 
 
 def main():
@@ -51,8 +43,7 @@ def main():
                   ["--workload", "ring", "--param", "rounds=3"]):
         code, lines, text = run(*words)
         check(code == 2 and not lines and text, f"usage error for {words}", (code, lines, text))
-    print(f"{len(failures)} failures")
-    return 1 if failures else 0
+    return bench.end()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@
 #include <thread>
 #include <vector>
 
+#include "../harness/median.hpp"
+
 namespace {
 
 using bench_clock = std::chrono::steady_clock;
@@ -79,18 +81,14 @@ class conversation {
   alignas(64) std::atomic<std::uint64_t> done_{0};
 };
 
+using sluice::bench::median;
+
 enum class scenario { polling, sleeping, burst };
 constexpr std::array scenarios{scenario::polling, scenario::sleeping, scenario::burst};
 constexpr const char* names[] = {"polling", "sleeping", "burst"};
 
 double ns_since(bench_clock::time_point begin) {
   return std::chrono::duration<double, std::nano>(bench_clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2),
-                   values.end());
-  return values[values.size() / 2];
 }
 
 template <class Send>

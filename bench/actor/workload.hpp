@@ -9,23 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "../harness/figures.hpp"
+
 namespace actor_bench {
 
 class trial;
 
-/// A size of a workload: its value by definition, and one that ends within milliseconds.
-struct parameter {
-  std::string_view name{};
-  std::uint64_t value = 0;
-  std::uint64_t tiny = 0;
-};
-
-/// One line of output. `suffix` is "" for the figure that has the workload's own name.
-struct figure {
-  std::string_view suffix;
-  double value;
-  std::string_view unit;
-};
+using sluice::bench::figure;
+using sluice::bench::parameter;
 
 struct workload {
   std::string_view name;

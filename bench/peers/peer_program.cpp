@@ -1,7 +1,6 @@
 #include "peer_program.hpp"
 
 #include <sched.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -147,94 +146,44 @@ void complain(const request& asked, const char* why) {
                asked.given.threads, why);
 }
 
-// In a child: its exit code says whether all of `runs` were verified.
-int run_times(const request& asked, std::uint32_t runs, std::FILE* out) {
+// In a child. True: all of `runs` were verified.
+bool run_times(const request& asked, std::uint32_t runs, std::FILE* out) {
   if (asked.given.is_pinned) stay_on(first_cores(asked.given.threads));
   try {
     for (std::uint32_t i = 0; i < runs; ++i) {
-      for (const figure& each : asked.what.run(asked)) {
-        std::fprintf(out, "%s%s %u %.2f %s\n", std::string{asked.what.name}.c_str(),
-                     std::string{each.suffix}.c_str(), asked.given.threads, each.value,
-                     std::string{each.unit}.c_str());
+      const std::vector<figure> figures = asked.what.run(asked);
+      if (!sluice::bench::print_figures(out, asked.what.name, asked.given.threads, figures)) {
+        return false;
       }
-      if (std::fflush(out) != 0) return 1;
     }
-    return 0;
+    return true;
   } catch (const std::exception& why) {
     complain(asked, why.what());
-    return 1;
-  }
-}
-
-struct printed_figure {
-  std::string name;
-  std::string unit;
-  std::vector<double> values;
-};
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 != 0 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
-// Prints what a child says and keeps its figures.
-void copy_lines(std::FILE* from, std::vector<printed_figure>& all) {
-  char line[256], name[64], unit[16];
-  double value = 0;
-  unsigned threads = 0;
-  while (std::fgets(line, sizeof line, from) != nullptr) {
-    if (std::sscanf(line, "%63s %u %lf %15s", name, &threads, &value, unit) != 4) continue;
-    std::fputs(line, stdout);
-    std::fflush(stdout);
-    auto found = std::find_if(all.begin(), all.end(), [&](auto& one) { return one.name == name; });
-    if (found == all.end()) found = all.insert(found, {name, unit, {}});
-    found->values.push_back(value);
+    return false;
   }
 }
 
 // The parent has no thread and nothing of the peer in it, so a fork is a clean process.
-bool run_in_child(const request& asked, std::uint32_t runs, std::vector<printed_figure>& all) {
-  int ends[2];
-  if (::pipe(ends) != 0) return false;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::close(ends[0]);
-    std::_Exit(run_times(asked, runs, ::fdopen(ends[1], "w")));
-  }
-  ::close(ends[1]);
-  std::FILE* const from = ::fdopen(ends[0], "r");
-  copy_lines(from, all);
-  std::fclose(from);
-  int status = 0;
-  if (child < 0 || ::waitpid(child, &status, 0) != child) return false;
-  if (WIFSIGNALED(status)) complain(asked, "the process died of a signal");
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+bool run_in_child(const request& asked, std::uint32_t runs, sluice::bench::figure_book& figures) {
+  const auto body = [&](std::FILE* out) { return run_times(asked, runs, out); };
+  const sluice::bench::child_end end = sluice::bench::run_in_child(body, figures);
+  if (end.signal != 0) complain(asked, "the process died of a signal");
+  return end.is_good;
 }
 
 bool run_workload(const workload& what, const settings& all_given) {
   const settings given = settings_for(what, all_given);
   const std::uint32_t children = what.needs_cold_memory ? given.runs : 1;
-  std::vector<printed_figure> all;
+  sluice::bench::figure_book all;
   for (std::uint32_t i = 0; i < children; ++i) {
     if (!run_in_child({what, given}, given.runs / children, all)) return false;
   }
-  for (const auto& each : all) {
-    std::printf("median %s %u %.2f %s\n", each.name.c_str(), given.threads, median(each.values),
-                each.unit.c_str());
-  }
-  return std::fflush(stdout) == 0;
+  return all.print_medians(given.threads);
 }
 
 void print_list(std::span<const workload* const> listed) {
   for (const workload* each : listed) {
-    std::printf("%-10s %s;", std::string{each->name}.c_str(), std::string{each->what}.c_str());
-    for (const parameter& one : each->parameters) {
-      if (one.name.empty()) continue;
-      std::printf(" %s=%llu", std::string{one.name}.c_str(),
-                  static_cast<unsigned long long>(one.value));
-    }
-    std::printf("\n");
+    sluice::bench::print_listed(each->name, each->what, each->parameters);
   }
 }
 

@@ -7,26 +7,18 @@ Every program must pass at its CI size, with one thread and with two, against pu
 a message dropped, doubled or spoiled at several places it must fail and print no time. A program whose
 messages carry nothing has nothing to spoil and says so. Exit code 0: all as promised.
 """
+import pathlib
 import re
-import subprocess
 import sys
 
-SAVINA = sys.argv[1]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+from promises import Promises  # noqa: E402
+
+savina = Promises(sys.argv[1], seconds_max=120)
+run, check = savina.run, savina.check
 PLACES = {"drop": (0, 3, 40), "duplicate": (0, 3, 40), "spoil": (0, 5)}
 LINE = re.compile(r"^((median )?[a-z]+(-inner)? [12] [0-9.]+ ms|# .*)$")
 NOTHING_MET = 3
-failures = []
-
-
-def run(*words):
-    done = subprocess.run([SAVINA, *words], capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stdout.splitlines(), done.stderr.strip()
-
-
-def check(holds, promise, detail=""):
-    print(f"{'ok    ' if holds else 'FAILED'} {promise} {'' if holds else detail}", flush=True)
-    if not holds:
-        failures.append(promise)
 
 
 def check_program(program):
@@ -60,8 +52,7 @@ def main():
                   ["pingpong", "count"]):
         code, lines, text = run(*words)
         check(code == 2 and not lines and text, f"usage error for {words}", (code, lines, text))
-    print(f"{len(failures)} failures")
-    return 1 if failures else 0
+    return savina.end()
 
 
 if __name__ == "__main__":

@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "../harness/median.hpp"
 #include "statistics.hpp"
 
 namespace savina {
 
 namespace {
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 != 0 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
+using sluice::bench::median;
 
 void write_list(std::FILE* to, const std::vector<double>& values) {
   std::fputs("[", to);
