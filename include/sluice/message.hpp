@@ -97,6 +97,8 @@ inline constexpr std::uint8_t lane_mask = 0x03;
 inline constexpr std::uint8_t lane_has_credit = 0x80;
 /// It was put aside by a handler: accept_action was asked for it before.
 inline constexpr std::uint8_t lane_was_accepted = 0x40;
+/// Sent by the only worker: on top of a mailbox of its own, another one may join its chain.
+inline constexpr std::uint8_t lane_may_grow = 0x20;
 
 [[nodiscard]] constexpr std::uint8_t block_class_for(std::size_t bytes) noexcept {
   for (std::uint8_t i = 0; i < block_class_count; ++i) {

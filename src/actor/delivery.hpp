@@ -81,7 +81,8 @@ inline send_outcome execution::push(slot& to, envelope* last, bool is_control) n
 }
 
 inline send_outcome execution::push_unbounded(slot& to, envelope* last, bool is_control) noexcept {
-  switch (to.box.push(last, is_control)) {
+  const bool is_own = lane_bits_ != 0 && kind_of(to) == slot_kind::process;
+  switch (is_own ? to.box.push_own(last, is_control) : to.box.push(last, is_control)) {
     case push_outcome::queued: return send_outcome::accepted;
     case push_outcome::schedule: schedule(to); return send_outcome::accepted;  // X3
     case push_outcome::closed: break;
@@ -94,7 +95,7 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
                                                priority lane) noexcept {
   carried->next = carried;
   carried->to_generation = to_generation;
-  carried->lane = static_cast<std::uint8_t>(lane);
+  carried->lane = static_cast<std::uint8_t>(lane) | lane_bits_;
   slot* const to = find_tenant(to_slot, to_generation);
   if (to == nullptr) [[unlikely]]
     return reject(carried, dead_letter::unknown, to_slot);

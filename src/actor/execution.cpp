@@ -26,7 +26,17 @@ void count(execution_counters::counter& counter, std::uint64_t amount = 1) noexc
   base::add_single_writer(counter, amount);
 }
 
+bool is_only_worker(const sched::worker* on) noexcept {
+  return on != nullptr && on->runs_processes() && on->owner().process_worker_count() == 1;
+}
+
 }  // namespace
+
+execution::execution(node_core& of, sched::worker* on, mem::cache& from) noexcept
+    : node(of),
+      worker(on),
+      blocks(from),
+      lane_bits_(is_only_worker(on) ? lane_may_grow : std::uint8_t{0}) {}
 
 execution* current_execution() noexcept { return this_thread_execution; }
 void set_current_execution(execution* now) noexcept { this_thread_execution = now; }

@@ -74,8 +74,7 @@ class execution {
   static constexpr std::uint32_t chain_max = 512;       ///< …up to this
   static constexpr std::uint32_t chain_look_ahead = 16;
 
-  execution(node_core& of, sched::worker* on, mem::cache& from) noexcept
-      : node(of), worker(on), blocks(from) {}
+  execution(node_core& of, sched::worker* on, mem::cache& from) noexcept;
   execution(const execution&) = delete;
   execution& operator=(const execution&) = delete;
 
@@ -183,6 +182,8 @@ class execution {
   send_outcome reject(envelope* carried, dead_letter why, std::uint32_t to_slot) noexcept;
   [[gnu::cold]] void report_dead(const envelope& dead, dead_letter why) noexcept;
 
+  /// lane_may_grow on the only worker that runs processes: they are all its own to take from.
+  const std::uint8_t lane_bits_;
   std::uint32_t refused_by_ = slot::no_slot;  // while a refused message is buried: whose it was
 
   // The chain under construction: receiver, lane, its last envelope (circular) and its length.

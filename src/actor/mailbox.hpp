@@ -28,6 +28,7 @@
 //      the last links to the chain pushed before.
 //   M5 A held envelope keeps its block until it is out of the word: a sender may link to it.
 //   M6 A word waits only when its owner has seen all mail, so none of it is control.
+//   M7 A chain in the word grows (push_own) only by the thread that takes it; a held envelope never.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +65,29 @@ class mailbox {
     }
   }
 
+  /// As push, by the one thread that ever takes from this mailbox: what it pushed last, if that is
+  /// on top and of the same lane, and `last` become one chain, so that a long backlog is taken
+  /// as a list and not link by link.
+  [[nodiscard]] push_outcome push_own(envelope* last, bool is_control) noexcept {
+    std::uintptr_t seen = word_.load(base::relaxed);  // Relaxed: nobody else takes from it.
+    if (seen == owned || (seen & flags) != 0) return push(last, is_control);
+    envelope* const top = chain_of(seen);
+    constexpr std::uint8_t compared = lane_mask | lane_may_grow;
+    if ((top->lane & compared) != ((last->lane & lane_mask) | lane_may_grow)) {
+      return push(last, is_control);
+    }
+    last->older = top->older;
+    // [MB1] as in push. A failure: somebody else pushed on top.
+    if (!word_.compare_exchange_strong(seen, reinterpret_cast<std::uintptr_t>(last), base::acq_rel,
+                                       base::relaxed)) {
+      return push(last, is_control);
+    }
+    // Nobody but this thread looks into a chain that is in the word (M4, M7).
+    std::swap(top->next, last->next);
+    top->older = nullptr;  // Within a chain it is a hint (X4).
+    return push_outcome::queued;
+  }
+
   /// Owner. The newest chain, linked to older ones, or null; leaves the word owned and empty.
   [[nodiscard]] envelope* take() noexcept {
     // Relaxed first look: an empty word needs no exchange, and a later push is seen by try_park.
@@ -74,11 +98,13 @@ class mailbox {
 
   /// Owner. The envelope that is alone in the word, or null. It is held from here: it stays in the
   /// word until try_park_after or take_above (M5).
-  [[nodiscard]] envelope* lone() const noexcept {
+  [[nodiscard]] envelope* lone() noexcept {
     // [MB6] acquire: sees the envelope; pairs MB1 (push).
     envelope* const newest = chain_of(word_.load(base::acquire));
     const bool is_lone = newest != nullptr && newest->older == nullptr && newest->next == newest;
-    return is_lone ? newest : nullptr;
+    if (!is_lone) return nullptr;
+    newest->lane = static_cast<std::uint8_t>(newest->lane & ~lane_may_grow);  // M7
+    return newest;
   }
 
   /// Owner. The newest chain in the word, linked to older ones, or null: to look at, not to take.

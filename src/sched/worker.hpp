@@ -116,7 +116,7 @@ class alignas(base::cache_line_bytes) worker {
 
   [[nodiscard]] timer_wheel& timers() noexcept { return timers_; }
   [[nodiscard]] driver& parking() noexcept { return parking_; }
-  [[nodiscard]] scheduler& owner() noexcept { return scheduler_; }
+  [[nodiscard]] scheduler& owner() const noexcept { return scheduler_; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   [[nodiscard]] bool runs_processes() const noexcept { return runs_processes_; }
   /// Owner: base::ticks() when it last looked, on waking and every clock_interval activations.
