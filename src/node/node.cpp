@@ -51,6 +51,7 @@ sched::scheduler_hooks hooks_for(core::node_state& state) {
     own = std::make_unique<core::execution>(*state.core, &on, mem::this_thread_cache());
     on.context = own.get();
     on.settle = &core::settle_lingering;
+    on.work_done = &own->counters.handled;
     core::set_current_execution(own.get());
     state.core->attach(*own);
   };

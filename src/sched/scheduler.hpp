@@ -13,6 +13,7 @@
 #include <sluice/result.hpp>
 
 #include "base/atomic.hpp"
+#include "sched/balance.hpp"
 #include "sched/driver.hpp"
 #include "sched/idle_set.hpp"
 #include "sched/worker.hpp"
@@ -84,6 +85,7 @@ class scheduler {
   std::vector<worker_plan> plans_;
   scheduler_hooks hooks_;
   idle_set idle_;
+  balance balance_;
   sync::injection_queue<work> injection_;
   std::vector<std::unique_ptr<worker>> workers_;
   std::vector<std::thread> threads_;

@@ -28,6 +28,7 @@ worker::worker(scheduler& owner, std::uint32_t index, bool runs_processes, drive
       runs_processes_(runs_processes),
       poll_ticks_(idle_poll_us * base::ticks_per_us()),
       look_around_ticks_(look_around_us_max * base::ticks_per_us()),
+      short_ticks_(clock_interval * short_activation_ns * base::ticks_per_us() / 1000),
       timers_(base::now_ns()),
       random_(0x5eed + index),
       sightings_(owner.process_worker_count()) {}
@@ -116,21 +117,12 @@ work* worker::take_queued() noexcept {
   return lifo_.take();
 }
 
-// The only place that shares work: backlog that outlived an activation (PEERS: needless wakes cost
-// as much as thousands of messages). A lone process in the lifo slot never comes here.
-void worker::share_backlog() noexcept {
-  const bool has_backlog = queue_.size_estimate() >= 2;
-  if (has_backlog && had_backlog_ && idle_.sleeping() != 0 && idle_.searching() == 0) {
-    idle_.wake_one();
-  }
-  had_backlog_ = has_backlog;
-}
-
 // So that neither sockets, timers nor foreign threads wait for the local queues to run dry: every
 // look_around_interval activations, sooner when they are long.
 void worker::look_around_if_due() noexcept {
   const std::uint64_t now = base::ticks();
   const std::uint64_t before = std::exchange(looked_around_ticks_, now);
+  if (scheduler_.process_worker_count() > 1 && runs_processes_) weigh_sharing(now);
   if (turn_ % look_around_interval != 0 && now - before < look_around_ticks_) return;
   poll_driver();
   if (runs_processes_) fetch_injected();

@@ -64,6 +64,10 @@ class alignas(base::cache_line_bytes) worker {
   static constexpr std::uint32_t fetch_count_max = 64;
   static constexpr std::uint32_t stuck_after_us = 50;
   static constexpr std::uint32_t linger_misses_max = 8;  ///< in a row, before it is given up
+  // When a worker leaves its work to the others (worker_sharing.cpp).
+  static constexpr std::uint32_t short_activation_ns = 4000;  ///< on the mean
+  static constexpr std::uint32_t shared_looks_min = 32;       ///< before it is judged…
+  static constexpr std::uint32_t shared_looks_max = 256;      ///< …and, if in doubt, so many
 
   worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking,
          std::uint32_t idle_poll_us);
@@ -130,6 +134,8 @@ class alignas(base::cache_line_bytes) worker {
 
   /// For the layer above: its per-thread state. Set on the owner thread before the first work.
   void* context = nullptr;
+  /// The same: messages that this thread has handled, or whatever else is a measure of work.
+  const base::atomic<std::uint64_t>* work_done = nullptr;
   /// The same: settles one that lingered (schedules it if it got mail).
   void (*settle)(work*, worker&) noexcept = nullptr;
 
@@ -145,7 +151,13 @@ class alignas(base::cache_line_bytes) worker {
   void settle_lingering() noexcept;
   work* take_injected() noexcept;
   void collect_inbox() noexcept;
+
+  // worker_sharing.cpp
   void share_backlog() noexcept;
+  void weigh_sharing(std::uint64_t now) noexcept;
+  [[nodiscard]] bool is_first_awake() const noexcept;
+  void leave_to_others() noexcept;
+
   void look_around_if_due() noexcept;
   void fetch_injected() noexcept;
   void poll_driver() noexcept;
@@ -192,6 +204,14 @@ class alignas(base::cache_line_bytes) worker {
   std::uint64_t poll_ticks_;
   std::uint64_t look_around_ticks_;
   std::uint64_t looked_around_ticks_ = 0;
+  std::uint64_t short_ticks_;           ///< clock_interval short activations
+  std::uint64_t weighed_ticks_ = 0;     ///< of the last look
+  std::uint64_t weighed_work_ = 0;
+  std::uint64_t shared_ticks_ = 0;      ///< of 64 messages, mean of looks…
+  std::uint32_t shared_looks_ = 0;      ///< …in a row with others awake and activations short
+  std::uint32_t long_looks_ = 0;        ///< looks in a row that found long ones
+  bool has_slept_ = true;               ///< since the last look
+  bool sits_out_ = false;               ///< has just left its work to the others
   timer_wheel timers_;
   base::random_source random_;
 

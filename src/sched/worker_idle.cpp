@@ -6,6 +6,7 @@
 //   park      in the driver: untimed, until the next timer, or timed if this one is the sentinel
 //   retract
 #include <algorithm>
+#include <utility>
 
 #include "sched/scheduler.hpp"
 #include "sched/worker.hpp"
@@ -63,13 +64,14 @@ std::uint64_t worker::busy_ticks() const noexcept {
 }
 
 work* worker::search() noexcept {
-  const bool may_steal = runs_processes_ && scheduler_.idle_.try_begin_search();
+  const bool may_take = runs_processes_ && !std::exchange(sits_out_, false);
+  const bool may_steal = may_take && scheduler_.idle_.try_begin_search();
   const std::uint64_t begin = base::ticks();
   work* found = nullptr;
   do {
     // Not while counted as searching: next() polls, and completions run code that may take long.
     if (parking_.has_ready() || inbox_.has_items()) break;
-    if (runs_processes_) {
+    if (may_take) {
       found = take_injected();
       if (found == nullptr && may_steal) found = steal();
     }
@@ -77,7 +79,7 @@ work* worker::search() noexcept {
     base::spin_pause();
   } while (base::ticks() - begin < poll_ticks_ && !scheduler_.is_stopping());
   if (may_steal) idle_.end_search();
-  return found != nullptr ? found : next();
+  return found != nullptr || !may_take ? found : next();
 }
 
 work* worker::sleep() noexcept {
@@ -112,6 +114,7 @@ work* worker::sleep() noexcept {
     if (tick_at_ns <= deadline_ns) found = sentinel_tick();
   }
   inbox_.unpark();
+  has_slept_ = true;
   if (runs_processes_) {
     idle.retract(index_);
     idle.resign_sentinel(index_);
@@ -135,6 +138,7 @@ work* worker::recheck_before_sleep() noexcept {
 work* worker::steal() noexcept {
   const std::size_t count = scheduler_.process_worker_count();
   if (count < 2) return nullptr;
+  if (scheduler_.balance_.is_paused_at(base::ticks())) return steal_stuck();
   std::size_t victim_index = random_.next_below(static_cast<std::uint32_t>(count));
   for (std::size_t step = 0; step < count; ++step, victim_index = (victim_index + 1) % count) {
     if (victim_index == index_) continue;
