@@ -13,7 +13,7 @@
 #include <memory>
 #include <numeric>
 
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

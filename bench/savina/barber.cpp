@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <deque>
 
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

@@ -6,7 +6,7 @@
 //
 // A pong must come from who was pinged last; the driver's first one comes from -1. Whom a peer
 // pings hangs on its index alone, so the pings that each receives are known.
-#include "iteration.hpp"
+#include "program.hpp"
 
 #include <algorithm>
 

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <deque>
 
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

@@ -7,7 +7,7 @@
 //   mall --fade--> chameneo --meeting_count--> mall     when all meetings have been
 //
 // The driver sends nothing: it makes the mall, and everybody begins while being started.
-#include "iteration.hpp"
+#include "program.hpp"
 
 #include <algorithm>
 

@@ -3,7 +3,7 @@
 //   driver --start--> arbiter --start_smoking--> smoker --started_smoking--> arbiter
 //   arbiter --start_smoking--> another ...      for R rounds
 //   arbiter --leave--> each smoker
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

@@ -8,7 +8,7 @@
 // The driver sends nothing: it makes the master. The map is a std::unordered_map that holds k at
 // each k before the first request; the dictionary's constructor fills it, inside of both clocks.
 // Its 20 MB are in no core's cache, so most of the time goes into looking up, not into messages.
-#include "iteration.hpp"
+#include "program.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -8,7 +8,7 @@
 // The driver sends nothing: it makes the master. A write is answered by its value, contains by 0 or
 // 1, get_size by the length. The walks are the published ones: contains stops at an equal element
 // or the end, not at a larger one, and get_size counts.
-#include "iteration.hpp"
+#include "program.hpp"
 
 #include <algorithm>
 #include <forward_list>

@@ -2,7 +2,7 @@
 //
 //   driver --increment--> producer --increment--> counter     N of them
 //   producer --retrieve--> counter --result c--> producer     c is N: retrieve overtakes nobody
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

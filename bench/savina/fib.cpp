@@ -7,7 +7,7 @@
 //   n <= 2:  asked --response(1)--> who asked
 //
 // Who has answered ends.
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <deque>
 
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

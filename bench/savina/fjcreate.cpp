@@ -2,7 +2,7 @@
 //
 //   driver: N times { create an actor; --message--> it }
 #include "fork_join.hpp"
-#include "iteration.hpp"
+#include "program.hpp"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 // An actor ends with its N-th message. The driver is no actor, and there is one channel and no
 // priority, as the published defaults have it.
 #include "fork_join.hpp"
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

@@ -6,7 +6,7 @@
 //   series --last_term--> master --stop--> each series --stop--> its rate computer
 #include <cmath>
 
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <array>
 
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

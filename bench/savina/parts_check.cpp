@@ -10,14 +10,17 @@
 #include <set>
 #include <vector>
 
+#include "../harness/statistics.hpp"
 #include "fixed_point.hpp"
 #include "random.hpp"
 #include "sha256.hpp"
-#include "statistics.hpp"
 
 namespace savina {
 
 namespace {
+
+using sluice::bench::statistics;
+using sluice::bench::summarise;
 
 int failures = 0;
 

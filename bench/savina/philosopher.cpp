@@ -6,7 +6,7 @@
 //   philosopher --leave--> arbitrator, after M meals
 #include <algorithm>
 
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

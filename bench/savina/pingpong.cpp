@@ -2,7 +2,7 @@
 //
 //   driver --start--> ping --send_ping--> pong --send_pong--> ping --again--> ping --send_ping-->
 //   ... ping --stop--> pong     after N rounds
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

@@ -7,7 +7,7 @@
 //
 // Term k is (4/(8k+1) - 2/(8k+4) - 1/(8k+5) - 1/(8k+6)) / 16^k, each quotient rounded half to even.
 #include "fixed_point.hpp"
-#include "iteration.hpp"
+#include "program.hpp"
 #include "sha256.hpp"
 
 namespace savina {

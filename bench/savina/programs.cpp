@@ -1,7 +1,5 @@
 #include "program.hpp"
 
-#include <algorithm>
-
 namespace savina {
 
 namespace {
@@ -44,10 +42,5 @@ constexpr const program* table[] = {
 }  // namespace
 
 std::span<const program* const> all_programs() noexcept { return table; }
-
-const program* find_program(std::string_view name) noexcept {
-  const auto found = std::ranges::find(table, name, &program::name);
-  return found == std::end(table) ? nullptr : *found;
-}
 
 }  // namespace savina

@@ -10,7 +10,7 @@
 #include <atomic>
 #include <numeric>
 
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

@@ -7,7 +7,7 @@
 //   master --stop--> each worker --stop--> master     when all work is done
 //
 // All work for one block of C goes to one worker, so no two actors write one element.
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

@@ -7,7 +7,7 @@
 // The last filter counts (filters before it) * M + its own primes.
 #include <algorithm>
 
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

@@ -13,7 +13,7 @@
 #include <cmath>
 #include <memory>
 
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

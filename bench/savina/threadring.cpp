@@ -6,7 +6,7 @@
 //
 // Who gets ping 0 is the last one to end, with leave 1; its leave 0 meets an actor that has ended
 // and is lost.
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

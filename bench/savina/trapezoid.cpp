@@ -3,7 +3,7 @@
 //   driver --work--> master --work--> each worker --area--> master     master adds them up
 #include <cmath>
 
-#include "iteration.hpp"
+#include "program.hpp"
 
 namespace savina {
 

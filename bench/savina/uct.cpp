@@ -13,7 +13,7 @@
 #include <atomic>
 #include <cmath>
 
-#include "iteration.hpp"
+#include "program.hpp"
 #include "random.hpp"
 
 namespace savina {

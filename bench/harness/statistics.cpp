@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-namespace savina {
+namespace sluice::bench {
 
 namespace {
 
@@ -48,4 +48,4 @@ statistics summarise(std::span<const double> times) {
   return found;
 }
 
-}  // namespace savina
+}  // namespace sluice::bench

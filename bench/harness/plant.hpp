@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace savina {
+namespace sluice::bench {
 
 enum class defect : std::uint8_t { none, drop, duplicate, spoil };
 
@@ -89,4 +89,4 @@ void send_planted(M& message, Send&& each) {
   }
 }
 
-}  // namespace savina
+}  // namespace sluice::bench

@@ -22,15 +22,14 @@
 #include <utility>
 #include <vector>
 
-#include "../harness/node_watch.hpp"
+#include "node_watch.hpp"
 #include "plant.hpp"
 #include "program.hpp"
 #include "published.hpp"
 
-namespace savina {
+namespace sluice::bench {
 
 using bench_clock = std::chrono::steady_clock;
-using sluice::bench::void_run;
 
 enum class size : std::uint8_t { normal, small, tiny };
 
@@ -39,7 +38,7 @@ struct settings {
   std::uint32_t threads = 2;
   sluice::pinning pin = sluice::pinning::cores;
   std::chrono::seconds patience{300};
-  savina::size size = size::normal;
+  bench::size size = size::normal;
   std::map<std::string, std::uint64_t, std::less<>> parameters{};
 };
 
@@ -87,6 +86,12 @@ class player : public sluice::actor<Self, Messages...> {
 struct tolerance {
   double relative = 0;
   double absolute = 0;
+};
+
+struct measurement {
+  std::string suffix;
+  double value;
+  std::string unit;
 };
 
 class iteration {
@@ -151,6 +156,10 @@ class iteration {
   /// Exactly so many messages were sent, and so many of them reached nobody, because their
   /// receivers had ended. Without `lost` any number may have.
   void check_messages(std::uint64_t sent, std::optional<std::uint64_t> lost = 0) const;
+  /// A figure beside the times, `NAME-suffix THREADS VALUE UNIT`; "" where it is the program's own.
+  void measure(std::string_view suffix, double value, std::string_view unit) {
+    measured_.push_back({std::string{suffix}, value, std::string{unit}});
+  }
   /// A figure that differs from run to run and is worth telling.
   void note(std::string_view key, double value) { notes_.emplace_back(std::string{key}, value); }
 
@@ -165,6 +174,7 @@ class iteration {
   [[nodiscard]] const std::vector<std::pair<std::string, double>>& notes() const noexcept {
     return notes_;
   }
+  [[nodiscard]] const std::vector<measurement>& measured() const noexcept { return measured_; }
   /// "ci", "default", ...; empty when nothing is published for these parameters.
   [[nodiscard]] std::string_view published_name() const noexcept {
     return published_ == nullptr ? std::string_view{} : published_->name;
@@ -183,6 +193,7 @@ class iteration {
   std::map<std::string, std::uint64_t, std::less<>> parameters_;
   const published_set* published_;
   std::set<std::string_view> looked_at_;
+  std::vector<measurement> measured_;
   std::vector<std::pair<std::string, double>> notes_;
   std::vector<std::shared_ptr<void>> kept_;
   std::optional<sluice::node> node_;
@@ -193,4 +204,4 @@ class iteration {
   double inner_ms_ = 0;
 };
 
-}  // namespace savina
+}  // namespace sluice::bench

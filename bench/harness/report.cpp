@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "../harness/median.hpp"
+#include "median.hpp"
 #include "statistics.hpp"
 
-namespace savina {
+namespace sluice::bench {
 
 namespace {
-
-using sluice::bench::median;
 
 void write_list(std::FILE* to, const std::vector<double>& values) {
   std::fputs("[", to);
@@ -32,12 +30,29 @@ void write_statistics(std::FILE* to, const char* name, const std::vector<double>
                all.skewness);
 }
 
+void print_figure(const char* before, const std::string& name, std::uint32_t threads, double value,
+                  const std::string& unit) {
+  std::printf("%s%s %u %.3f %s\n", before, name.c_str(), threads, value, unit.c_str());
+}
+
 }  // namespace
+
+void series::add_measured(const measurement& one) {
+  std::string name{what_.name};
+  if (!one.suffix.empty()) name += '-' + one.suffix;
+  print_figure("", name, given_.threads, one.value, one.unit);
+  auto found = std::ranges::find(measured_, name, &figures::name);
+  if (found == measured_.end()) found = measured_.insert(found, {name, one.unit, {}});
+  found->values.push_back(one.value);
+}
 
 void series::add(const iteration& done) {
   const std::string name{what_.name};
-  std::printf("%s %u %.3f ms\n%s-inner %u %.3f ms\n", name.c_str(), given_.threads, done.total_ms(),
-              name.c_str(), given_.threads, done.inner_ms());
+  if (has_times()) {
+    print_figure("", name, given_.threads, done.total_ms(), "ms");
+    print_figure("", name + "-inner", given_.threads, done.inner_ms(), "ms");
+  }
+  for (const measurement& each : done.measured()) add_measured(each);
   std::fflush(stdout);
   total_ms_.push_back(done.total_ms());
   inner_ms_.push_back(done.inner_ms());
@@ -52,8 +67,20 @@ void series::add(const iteration& done) {
 
 void series::print_summary() const {
   const std::string name{what_.name};
-  std::printf("median %s %u %.3f ms\nmedian %s-inner %u %.3f ms\n", name.c_str(), given_.threads,
-              median(total_ms_), name.c_str(), given_.threads, median(inner_ms_));
+  if (has_times()) {
+    print_figure("median ", name, given_.threads, median(total_ms_), "ms");
+    print_figure("median ", name + "-inner", given_.threads, median(inner_ms_), "ms");
+  }
+  for (const figures& each : measured_) {
+    print_figure("median ", each.name, given_.threads, median(each.values), each.unit);
+  }
+  print_statistics();
+  for (const auto& [key, values] : notes_) {
+    std::printf("# %s: %.6g (median)\n", key.c_str(), median(values));
+  }
+}
+
+void series::print_statistics() const {
   const statistics all = summarise(total_ms_);
   std::printf(
       "# %zu of %zu kept: best %.3f worst %.3f mean %.3f/%.3f/%.3f (a/g/h) deviation %.3f +- %.3f "
@@ -62,9 +89,6 @@ void series::print_summary() const {
       all.harmonic_mean, all.deviation, all.interval, all.variation, all.skewness,
       static_cast<unsigned long long>(messages_),
       checked_against_.empty() ? "the protocol only" : checked_against_.c_str());
-  for (const auto& [key, values] : notes_) {
-    std::printf("# %s: %.6g (median)\n", key.c_str(), median(values));
-  }
 }
 
 bool series::write_json(const std::string& path) const {
@@ -80,6 +104,11 @@ bool series::write_json(const std::string& path) const {
   std::fputs(",\n", to);
   write_statistics(to, "total", total_ms_);
   write_statistics(to, "inner", inner_ms_);
+  for (const figures& each : measured_) {
+    std::fprintf(to, "  \"%s %s\": ", each.name.c_str(), each.unit.c_str());
+    write_list(to, each.values);
+    std::fputs(",\n", to);
+  }
   std::fputs("  \"notes\": {", to);
   for (std::size_t i = 0; i < notes_.size(); ++i) {
     std::fprintf(to, "%s\"%s\": ", i == 0 ? "" : ", ", notes_[i].first.c_str());
@@ -89,4 +118,4 @@ bool series::write_json(const std::string& path) const {
   return std::fclose(to) == 0;
 }
 
-}  // namespace savina
+}  // namespace sluice::bench

@@ -8,13 +8,11 @@
 #include <mutex>
 #include <thread>
 
-namespace savina {
+namespace sluice::bench {
 
 namespace {
 
 using namespace std::chrono_literals;
-using sluice::bench::describe;
-using sluice::bench::is_conserved;
 
 constexpr auto stop_patience = 60s;
 
@@ -67,7 +65,7 @@ double ms_between(bench_clock::time_point begin, bench_clock::time_point end) {
   return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 
-std::uint64_t value_at(const parameter& one, size wanted) noexcept {
+std::uint64_t value_at(const program::parameter& one, size wanted) noexcept {
   switch (wanted) {
     case size::normal: return one.normal;
     case size::small: return one.small;
@@ -113,7 +111,7 @@ iteration::iteration(const program& what, const settings& given)
   options.pin = given.pin;
   // Late messages are part of some protocols; counts tell of them, lines would be timed.
   options.log = [](sluice::log_severity, std::string_view) {};
-  node_.emplace("savina", options);
+  node_.emplace(std::string{what.name}, options);
   if (auto started = node_->start(); !started) {
     throw void_run{"the node does not start: " + started.error().message()};
   }
@@ -137,7 +135,7 @@ void iteration::begin_inner() noexcept {
 
 void iteration::await_arrivals() {
   const auto deadline = bench_clock::now() + given_.patience;
-  sluice::bench::stall_watch watch{*node_};
+  stall_watch watch{*node_};
   while (!line.wait_until(bench_clock::now() + watch.interval)) {
     watch.look();
     if (bench_clock::now() > deadline) {
@@ -150,7 +148,7 @@ void iteration::await_arrivals() {
 // Who is still ending when the last has arrived takes microseconds to end.
 void iteration::await_ends() {
   const auto deadline = bench_clock::now() + given_.patience;
-  sluice::bench::stall_watch watch{*node_};
+  stall_watch watch{*node_};
   auto look_at = bench_clock::now() + watch.interval;
   for (auto sums = node_->messages(); sums.alive != 0 || sums.queued != 0;
        sums = node_->messages()) {
@@ -252,4 +250,4 @@ void iteration::finish() const {
   }
 }
 
-}  // namespace savina
+}  // namespace sluice::bench

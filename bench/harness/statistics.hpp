@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-namespace savina {
+namespace sluice::bench {
 
 /// All but `kept` in the unit of the times. Over the times that lie within a fifth of the median,
 /// as the suite's runner does; the raw series is kept elsewhere.
@@ -21,4 +21,4 @@ struct statistics {
 /// `times` are positive and not empty. The median is the runner's: the upper of two.
 [[nodiscard]] statistics summarise(std::span<const double> times);
 
-}  // namespace savina
+}  // namespace sluice::bench

@@ -6,7 +6,7 @@
 
 #include "iteration.hpp"
 
-namespace savina {
+namespace sluice::bench {
 
 class series {
  public:
@@ -19,13 +19,24 @@ class series {
   [[nodiscard]] bool write_json(const std::string& path) const;
 
  private:
+  struct figures {
+    std::string name;  // with its suffix
+    std::string unit;
+    std::vector<double> values;
+  };
+
+  void add_measured(const measurement& one);
+  void print_statistics() const;
+  [[nodiscard]] bool has_times() const noexcept { return what_.is_bound != bound::by_rule; }
+
   const program& what_;
   const settings& given_;
   std::vector<double> total_ms_;
   std::vector<double> inner_ms_;
+  std::vector<figures> measured_;
   std::vector<std::pair<std::string, std::vector<double>>> notes_;
   std::string checked_against_;
   std::uint64_t messages_ = 0;  // of the last iteration
 };
 
-}  // namespace savina
+}  // namespace sluice::bench

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-namespace savina {
+namespace sluice::bench {
 
 const published_set* find_published(
     std::string_view program, const std::map<std::string, std::uint64_t, std::less<>>& parameters) {
@@ -17,4 +17,4 @@ const published_set* find_published(
   return nullptr;
 }
 
-}  // namespace savina
+}  // namespace sluice::bench

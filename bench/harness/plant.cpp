@@ -1,6 +1,6 @@
 #include "plant.hpp"
 
-namespace savina {
+namespace sluice::bench {
 
 constinit plant planted;
 
@@ -9,4 +9,4 @@ void plant::arm(defect kind, std::uint64_t at) noexcept {
   at_ = at;
 }
 
-}  // namespace savina
+}  // namespace sluice::bench

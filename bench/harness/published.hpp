@@ -1,4 +1,4 @@
-// published: the values that the suite's programs must give, from expected.json; the build turns
+// published: the values that a suite's programs must give, from its expected.json; the build turns
 // that file into a table (published.py), so that a program carries what it is checked against.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace savina {
+namespace sluice::bench {
 
 /// One value of one set. Lists are flat, their members divided by commas.
 struct published_value {
@@ -24,10 +24,11 @@ struct published_set {
   std::span<const published_value> values{};
 };
 
+/// Defined by each executable, with the table that published.py makes of its files.
 [[nodiscard]] std::span<const published_set> published_sets() noexcept;
 
 /// The set of `program` whose parameters all have these values; null when nothing is published.
 [[nodiscard]] const published_set* find_published(
     std::string_view program, const std::map<std::string, std::uint64_t, std::less<>>& parameters);
 
-}  // namespace savina
+}  // namespace sluice::bench

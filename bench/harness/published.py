@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turns the suite's expected values into the table of published.hpp.
+"""Turns a suite's expected values into the table of published.hpp.
 
     published.py EXPECTED.json... OUTPUT.cpp
 
@@ -49,11 +49,11 @@ def main():
                 tables.append(table(stem + "_values", values))
                 sets.append(f'    {{"{program}", "{variant}", {stem}_parameters, {stem}_values}},\n')
     with open(output, "w", encoding="utf-8") as file:
-        file.write('// Made by published.py.\n#include "published.hpp"\n\nnamespace savina {\n\n')
+        file.write('// Made by published.py.\n#include "../harness/published.hpp"\n\nnamespace sluice::bench {\n\n')
         file.write("namespace {\n\n" + "\n".join(tables))
         file.write("\nconstexpr published_set all_sets[] = {\n" + "".join(sets) + "};\n\n}  // namespace\n\n")
         file.write("std::span<const published_set> published_sets() noexcept { return all_sets; }\n\n")
-        file.write("}  // namespace savina\n")
+        file.write("}  // namespace sluice::bench\n")
 
 
 if __name__ == "__main__":
