@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <thread>
 
-#include "process_usage.hpp"
+#include "../harness/process_usage.hpp"
 #include "trial.hpp"
 
 namespace actor_bench {
 
 namespace {
+
+using sluice::bench::resident_bytes;
 
 struct item {
   std::uint64_t number;

@@ -5,12 +5,14 @@
 //   client <--  n --- callee         then n + 1
 #include <atomic>
 
-#include "process_usage.hpp"
+#include "../harness/process_usage.hpp"
 #include "trial.hpp"
 
 namespace actor_bench {
 
 namespace {
+
+using sluice::bench::resident_bytes;
 
 struct ask {
   using reply = std::uint64_t;

@@ -5,12 +5,15 @@
 #include <atomic>
 #include <thread>
 
-#include "process_usage.hpp"
+#include "../harness/process_usage.hpp"
 #include "trial.hpp"
 
 namespace actor_bench {
 
 namespace {
+
+using sluice::bench::processor_time_ns;
+using sluice::bench::resident_bytes;
 
 struct poke {
   std::uint64_t number;

@@ -18,11 +18,21 @@ constexpr auto stop_patience = 60s;
 
 // Where actors tell the driver. Of the process: iterations follow one another.
 class finish {
+  static constexpr const char* too_many = "more arrived than there are";
+
  public:
-  void arm(std::uint64_t parties) noexcept {
-    missing_.store(static_cast<std::int64_t>(parties), std::memory_order_relaxed);
+  // Of a new iteration.
+  void arm() noexcept {
     const std::lock_guard lock{guard_};
     failure_.clear();
+    missing_.store(1, std::memory_order_relaxed);
+    is_over_ = false;
+  }
+  void expect(std::uint64_t parties) {
+    const std::lock_guard lock{guard_};
+    const auto left =
+        missing_.exchange(static_cast<std::int64_t>(parties), std::memory_order_relaxed);
+    if (left < 0 && failure_.empty()) failure_ = too_many;
     is_over_ = parties == 0;
   }
   // acq_rel: what each party did is seen by who comes last, and through the mutex by the driver.
@@ -46,7 +56,7 @@ class finish {
   bench_clock::time_point ended_at() {
     const std::lock_guard lock{guard_};
     if (!failure_.empty()) throw void_run{failure_};
-    if (missing_.load(std::memory_order_relaxed) < 0) throw void_run{"more arrived than there are"};
+    if (missing_.load(std::memory_order_relaxed) < 0) throw void_run{too_many};
     return ended_at_;
   }
 
@@ -104,7 +114,7 @@ iteration::iteration(const program& what, const settings& given)
   }
   published_ = find_published(what.name, parameters_);
   planted.begin_iteration();
-  line.arm(1);
+  line.arm();
   sluice::node_options options;
   options.schedulers = given.threads;
   options.io = false;
@@ -127,13 +137,13 @@ std::uint64_t iteration::parameter(std::string_view name) const {
   return found->second;
 }
 
-void iteration::expect_arrivals(std::uint64_t parties) noexcept { line.arm(parties); }
+void iteration::expect_arrivals(std::uint64_t parties) { line.expect(parties); }
 
 void iteration::begin_inner() noexcept {
   if (inner_begin_ == bench_clock::time_point{}) inner_begin_ = bench_clock::now();
 }
 
-void iteration::await_arrivals() {
+void iteration::wait_for_arrivals() {
   const auto deadline = bench_clock::now() + given_.patience;
   stall_watch watch{*node_};
   while (!line.wait_until(bench_clock::now() + watch.interval)) {
@@ -142,27 +152,33 @@ void iteration::await_arrivals() {
       throw void_run{"not done in time" + describe(node_->messages())};
     }
   }
-  inner_ms_ = ms_between(inner_begin_, line.ended_at());
+  const bench_clock::time_point end = line.ended_at();
+  const bench_clock::time_point begin = std::exchange(inner_begin_, {});
+  if (begin != bench_clock::time_point{}) inner_ms_ = ms_between(begin, end);
 }
 
-// Who is still ending when the last has arrived takes microseconds to end.
-void iteration::await_ends() {
+void iteration::settle() {
+  wait_until([](const message_statistics& sums) { return sums.queued == 0; });
+}
+
+template <class Condition>
+void iteration::wait_until(Condition is_met) {
   const auto deadline = bench_clock::now() + given_.patience;
   stall_watch watch{*node_};
   auto look_at = bench_clock::now() + watch.interval;
-  for (auto sums = node_->messages(); sums.alive != 0 || sums.queued != 0;
-       sums = node_->messages()) {
+  for (auto sums = node_->messages(); !is_met(sums); sums = node_->messages()) {
     std::this_thread::sleep_for(20us);
     if (bench_clock::now() < look_at) continue;
     watch.look();
     look_at = bench_clock::now() + watch.interval;
-    if (look_at > deadline) throw void_run{"not all actors end" + describe(sums)};
+    if (look_at > deadline) throw void_run{"not done in time" + describe(sums)};
   }
 }
 
+// Who is still ending when the last has arrived takes microseconds to end.
 void iteration::wait() {
-  await_arrivals();
-  await_ends();
+  wait_for_arrivals();
+  wait_until([](const message_statistics& sums) { return sums.alive == 0 && sums.queued == 0; });
   sums_ = node_->messages();  // Now: the stop sends too.
   const sluice::stop_report report = node_->stop(stop_patience);
   total_ms_ = ms_between(begin_, bench_clock::now());

@@ -72,8 +72,12 @@ class player : public sluice::actor<Self, Messages...> {
   }
   template <class A, class... Arguments>
   [[nodiscard]] sluice::handle<A> create(Arguments&&... arguments) {
-    auto made =
-        this->template spawn<A>(sluice::spawn_options{}, std::forward<Arguments>(arguments)...);
+    return create_with<A>(sluice::spawn_options{}, std::forward<Arguments>(arguments)...);
+  }
+  template <class A, class... Arguments>
+  [[nodiscard]] sluice::handle<A> create_with(const sluice::spawn_options& options,
+                                              Arguments&&... arguments) {
+    auto made = this->template spawn<A>(options, std::forward<Arguments>(arguments)...);
     if (!made) {
       fail("a spawn failed: " + made.error().message());
       return {};
@@ -105,7 +109,12 @@ class iteration {
 
   template <class A, class... Arguments>
   [[nodiscard]] sluice::handle<A> spawn(Arguments&&... arguments) {
-    auto made = node_->spawn<A>(sluice::spawn_options{}, std::forward<Arguments>(arguments)...);
+    return spawn_with<A>(sluice::spawn_options{}, std::forward<Arguments>(arguments)...);
+  }
+  template <class A, class... Arguments>
+  [[nodiscard]] sluice::handle<A> spawn_with(const sluice::spawn_options& options,
+                                             Arguments&&... arguments) {
+    auto made = node_->spawn<A>(options, std::forward<Arguments>(arguments)...);
     if (!made) throw void_run{"a spawn failed: " + made.error().message()};
     return made.value();
   }
@@ -119,13 +128,19 @@ class iteration {
     return *made;
   }
 
-  /// How many arrive() calls end the program. Before the first message.
-  void expect_arrivals(std::uint64_t parties) noexcept;
+  /// How many arrive() calls end the program, or its next phase. Before the first message.
+  void expect_arrivals(std::uint64_t parties);
 
   /// A message of the suite's driver. The first one starts the inner clock.
   template <class Handle, class M>
   void tell(const Handle& to, M message) {
     begin_inner();
+    tell_untimed(to, std::move(message));
+  }
+
+  /// A message outside of what is timed: to prepare a phase, or to end what has been timed.
+  template <class Handle, class M>
+  void tell_untimed(const Handle& to, M message) {
     send_planted(message, [&](M&& each) { static_cast<void>(to.send(std::move(each))); });
   }
 
@@ -133,6 +148,13 @@ class iteration {
   /// itself.
   void begin_inner() noexcept;
 
+  /// The end of a phase: sleeps until all who were expected have arrived. The inner time is that of
+  /// the last phase that began by tell() or begin_inner().
+  void wait_for_arrivals();
+  /// Sleeps until no message is queued, in no mailbox and in no handler.
+  void settle();
+
+  [[nodiscard]] const sluice::node& node() const noexcept { return *node_; }
   /// How many actors there are now.
   [[nodiscard]] std::uint64_t alive() const { return node_->messages().alive; }
 
@@ -181,8 +203,8 @@ class iteration {
   }
 
  private:
-  void await_arrivals();
-  void await_ends();
+  template <class Condition>
+  void wait_until(Condition is_met);
   [[nodiscard]] const std::string_view* published(std::string_view key);
   [[noreturn]] void refuse(std::string_view key, const std::string& got,
                            std::string_view wanted) const;

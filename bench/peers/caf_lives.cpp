@@ -5,7 +5,7 @@
 //              that really live
 #include <algorithm>
 
-#include "../actor/process_usage.hpp"
+#include "../harness/process_usage.hpp"
 #include "caf_run.hpp"
 
 namespace peers {
@@ -145,10 +145,10 @@ std::vector<figure> run_idle(caf_run& run) {
   const std::uint64_t actors = run.parameter("actors");
   auto& all = run.keep<roll_call>(actors);
   const auto driver = run.spawn<dormitory>(all, actors);
-  const std::uint64_t before = actor_bench::resident_bytes();
+  const std::uint64_t before = sluice::bench::resident_bytes();
   static_cast<void>(run.time(1, [&] { run.begin(driver); }));
   run.await_alive(actors + 1);
-  const auto grown = static_cast<double>(actor_bench::resident_bytes() - before);
+  const auto grown = static_cast<double>(sluice::bench::resident_bytes() - before);
   static_cast<void>(run.time(1, [&] { run.begin(driver); }));
   run.finish(2 + actors, 1);
   return {{"", grown / static_cast<double>(actors), "B"}};

@@ -5,7 +5,7 @@
 
 #include <cstdio>
 
-namespace actor_bench {
+namespace sluice::bench {
 
 std::uint64_t resident_bytes() {
   unsigned long long total = 0, resident = 0;
@@ -23,4 +23,4 @@ std::uint64_t processor_time_ns() {
          static_cast<std::uint64_t>(used.tv_nsec);
 }
 
-}  // namespace actor_bench
+}  // namespace sluice::bench

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace actor_bench {
+namespace sluice::bench {
 
 /// Bytes resident now.
 [[nodiscard]] std::uint64_t resident_bytes();
@@ -11,4 +11,4 @@ namespace actor_bench {
 /// Processor time used by all threads so far, in nanoseconds.
 [[nodiscard]] std::uint64_t processor_time_ns();
 
-}  // namespace actor_bench
+}  // namespace sluice::bench
