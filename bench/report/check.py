@@ -76,8 +76,8 @@ class Stage:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.log = self.folder / "log"
-        for suite, name in (("actor", "actor-bench"), ("savina", "savina")):
-            self.write(f"bench/{suite}/{name}.py", suite == "savina")
+        for suite, name in (("actor", "actor-bench"), ("savina", "savina"), ("suites", "suites")):
+            self.write(f"bench/{suite}/{name}.py", suite != "actor")
             path = self.folder / "bench" / suite / name
             path.write_text(f"#!/bin/sh\nexec '{path}.py' sluice 1 \"$@\"\n", encoding="utf-8")
             path.chmod(0o755)
@@ -258,6 +258,11 @@ def check_other_suites(stage):
     check(stage.code == 1 and row[2] == "failed" and row[-1] == "-",
           "a row without ours is kept and has no ratio", row)
     check("scaling-2.svg" in stage.plots(), "scaling is plotted")
+    stage.bench("suites", "--rounds", "1", "--threads", "2", "--peer",
+                f"suites:other={stage.savina_peer} other 2", "--peer",
+                f"savina:none={stage.savina_peer} none 2")
+    check(stage.row("pp", "suites, 2 threads")[2:] == ["6.00", "12.0", "other", "2.00"],
+          "suites: as savina, with peers of its own", stage.row("pp", "suites, 2 threads"))
 
 
 def check_usage(stage):

@@ -1,6 +1,6 @@
 """A program that prints figures: how it is called, what of its output counts.
 
-It prints `NAME THREADS VALUE UNIT` for each run, as actor-bench and savina do; every other line is
+It prints `NAME THREADS VALUE UNIT` for each run, as actor-bench, savina and suites do; every other line is
 talk. It ends with 0 when all it printed is verified, with 2 when it does not have the workload, and
 with anything else when it failed.
 """
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import spread
 
 LACKS_WORKLOAD = 2
+# Those whose executables run programs in iterations; the others run workloads in runs.
+PROGRAM_SUITES = ("savina", "suites")
 
 
 class Failed(Exception):
@@ -30,7 +32,7 @@ class Cell:
     suite: str
     workload: str
     threads: int
-    runs: int                 # in one process; savina calls them iterations
+    runs: int                 # in one process; PROGRAM_SUITES call them iterations
     parameters: tuple = ()    # of (name, value)
 
     def has_figure(self, name):
@@ -57,7 +59,7 @@ class Figure:
 
 
 def default_words(cell):
-    if cell.suite == "savina":
+    if cell.suite in PROGRAM_SUITES:
         words = ["{program}", "--threads", "{threads}", "--iterations", "{iterations}"]
     else:
         words = ["--workload", "{workload}", "--threads", "{threads}", "--runs", "{runs}"]
@@ -68,7 +70,7 @@ def default_words(cell):
 
 def command_words(command, cell):
     """The words to start. Placeholders are replaced; a command without any gets the options of
-    actor-bench, or savina's. A command with placeholders takes no parameters, so it has no such
+    actor-bench, or of savina. A command with placeholders takes no parameters, so it has no such
     workload."""
     values = {"{workload}": cell.workload, "{program}": cell.workload,
               "{threads}": str(cell.threads), "{runs}": str(cell.runs),
@@ -100,9 +102,9 @@ def figures_in(text, cell):
 
 
 def value_of(cell, values):
-    """An actor workload's first run finds cold memory, so the last one counts; Savina's iterations
-    have a system of their own each, so their median does."""
-    return spread.median(values) if cell.suite == "savina" else values[-1]
+    """An actor workload's first run finds cold memory, so the last one counts; the iterations of a
+    program have a system of their own each, so their median does."""
+    return spread.median(values) if cell.suite in PROGRAM_SUITES else values[-1]
 
 
 def start(words, patience, environment=None):

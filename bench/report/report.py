@@ -22,6 +22,8 @@ WHAT = {
     "savina": "Published sizes, or what two cores can run. One process a round; the median of its "
               "three iterations counts. The time is the runner's, from before the actor system is "
               "made until it has stopped; `-inner` is from the first message to the last.\n",
+    "suites": "As savina, but programs that measure memory or rest run once. What is no time is told "
+              "in bench/suites/README.md.\n",
 }
 
 

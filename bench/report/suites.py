@@ -43,5 +43,7 @@ def scaling_cells(workloads, threads):
             for actors in sweep.counts for count in threads]
 
 
-def savina_cells(names, threads):
-    return [Cell("savina", name, count, ITERATIONS) for name in names for count in threads]
+def program_cells(suite, names, threads, is_quick):
+    return [Cell(suite, name, count, 1 if name in COLD else ITERATIONS)
+            for name in names if not (is_quick and name in QUICK_LEAVES_OUT)
+            for count in threads]
