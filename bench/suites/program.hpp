@@ -9,6 +9,17 @@ namespace suites {
 
 using namespace sluice::bench;
 
+extern const program caf_creation;
+extern const program caf_mailbox;
+extern const program caf_mandelbrot;
+extern const program caf_mixed;
+extern const program ergo_local;
+extern const program ergo_local_nn;
+extern const program ergo_memusage;
+extern const program ergo_pubsub;
+extern const program pony_ubench;
+extern const program proto_inprocess;
+extern const program skynet;
 extern const program tokio_chained_spawn;
 
 /// Suite by suite.

@@ -6,6 +6,17 @@ namespace {
 
 // clang-format off
 constexpr const program* table[] = {
+    &ergo_local,
+    &ergo_local_nn,
+    &ergo_memusage,
+    &ergo_pubsub,
+    &caf_creation,
+    &caf_mailbox,
+    &caf_mixed,
+    &caf_mandelbrot,
+    &pony_ubench,
+    &skynet,
+    &proto_inprocess,
     &tokio_chained_spawn,
 };
 // clang-format on
