@@ -52,6 +52,16 @@ inline void require(bool holds, const char* promise) {
     fail(promise);
 }
 
+/// Any thread: work that no message shows, as that of a meta on a thread of its own. While there is
+/// some, nothing is found to stand still.
+class hidden_work {
+ public:
+  hidden_work() noexcept;
+  ~hidden_work();
+  hidden_work(const hidden_work&) = delete;
+  hidden_work& operator=(const hidden_work&) = delete;
+};
+
 /// An actor of a program: its sends pass the plant, its spawns must succeed.
 template <class Self, class... Messages>
 class player : public sluice::actor<Self, Messages...> {

@@ -84,14 +84,15 @@ class factoriser : public sluice::meta<factoriser> {
       const std::uint64_t number = numbers_.front();
       numbers_.pop_front();
       lock.unlock();
-      tell_factors(factorise(number));
+      work_at(number);
       lock.lock();
     }
   }
 
  private:
-  void tell_factors(std::vector<std::uint64_t> primes) {
-    factors told{std::move(primes)};
+  void work_at(std::uint64_t number) {
+    const hidden_work work;
+    factors told{factorise(number)};
     send_planted(told,
                  [this](factors&& each) { static_cast<void>(send(collector_, std::move(each))); });
   }
