@@ -62,6 +62,8 @@ class hidden_work {
   hidden_work& operator=(const hidden_work&) = delete;
 };
 
+inline constexpr std::chrono::hours longer_than_any_run{1000};
+
 /// An actor of a program: its sends pass the plant, its spawns must succeed.
 template <class Self, class... Messages>
 class player : public sluice::actor<Self, Messages...> {
@@ -75,10 +77,19 @@ class player : public sluice::actor<Self, Messages...> {
   /// A call, for co_await. One whose question is dropped ends with an error at once.
   template <class To, class M>
   [[nodiscard]] auto ask(const To& to, M question) noexcept {
-    constexpr std::chrono::hours longer_than_any_run{1000};
-    if (planted.kind() != defect::none && takes_question(question)) [[unlikely]]
+    if (planted.kind() != defect::none && takes_waiting(question)) [[unlikely]]
       return this->call(sluice::address{}, std::move(question), longer_than_any_run);
     return this->call(to, std::move(question), longer_than_any_run);
+  }
+  /// A send that waits for room in a bounded mailbox, for co_await. One that is dropped ends with
+  /// an error at once.
+  template <class To, class M>
+  [[nodiscard]] auto send_when_room(const To& to, M message) noexcept {
+    if (planted.kind() != defect::none && takes_waiting(message, [&](M&& second) {
+          static_cast<void>(sluice::actor<Self, Messages...>::send(to, std::move(second)));
+        })) [[unlikely]]
+      return this->send_wait(sluice::address{}, std::move(message), longer_than_any_run);
+    return this->send_wait(to, std::move(message), longer_than_any_run);
   }
   template <class A, class... Arguments>
   [[nodiscard]] sluice::handle<A> create(Arguments&&... arguments) {

@@ -69,14 +69,29 @@ template <class M, class Send>
   each(std::move(message));
 }
 
-/// The question of a call, which is sent once or not at all: true, it is dropped.
-template <class M>
-[[gnu::cold]] [[gnu::noinline]] bool takes_question(M& question) {
-  if (planted.kind() == defect::drop) return planted.takes_this();
-  if constexpr (spoilable<M>) {
-    if (planted.kind() == defect::spoil && planted.takes_this()) spoil(question);
+/// A message that is awaited: true, it is dropped. `again` sends a second one; a call's question
+/// has none.
+template <class M, class Again>
+[[gnu::cold]] [[gnu::noinline]] bool takes_waiting(M& message, Again&& again) {
+  switch (planted.kind()) {
+    case defect::none: break;
+    case defect::drop: return planted.takes_this();
+    case defect::duplicate:
+      if constexpr (std::invocable<Again&, M&&> && std::copy_constructible<M>) {
+        if (planted.takes_this()) again(M{message});
+      }
+      break;
+    case defect::spoil:
+      if constexpr (spoilable<M>) {
+        if (planted.takes_this()) spoil(message);
+      }
+      break;
   }
   return false;
+}
+template <class M>
+bool takes_waiting(M& question) {
+  return takes_waiting(question, nullptr);
 }
 
 /// Hands `message` to `each`, but for what is planted.

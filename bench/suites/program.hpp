@@ -20,7 +20,16 @@ extern const program ergo_pubsub;
 extern const program pony_ubench;
 extern const program proto_inprocess;
 extern const program skynet;
+extern const program tokio_spawn_many_local;
+extern const program tokio_spawn_many_remote_idle;
+extern const program tokio_spawn_many_remote_busy1;
+extern const program tokio_spawn_many_remote_busy2;
+extern const program tokio_yield_many;
+extern const program tokio_ping_pong;
 extern const program tokio_chained_spawn;
+extern const program tokio_mpsc_unbounded;
+extern const program tokio_mpsc_bounded;
+extern const program tokio_mpsc_bounded_full;
 
 /// Suite by suite.
 [[nodiscard]] std::span<const program* const> all_programs() noexcept;

@@ -17,7 +17,16 @@ constexpr const program* table[] = {
     &pony_ubench,
     &skynet,
     &proto_inprocess,
+    &tokio_spawn_many_local,
+    &tokio_spawn_many_remote_idle,
+    &tokio_spawn_many_remote_busy1,
+    &tokio_spawn_many_remote_busy2,
+    &tokio_yield_many,
+    &tokio_ping_pong,
     &tokio_chained_spawn,
+    &tokio_mpsc_unbounded,
+    &tokio_mpsc_bounded,
+    &tokio_mpsc_bounded_full,
 };
 // clang-format on
 
