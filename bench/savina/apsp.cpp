@@ -13,8 +13,8 @@
 #include <memory>
 #include <numeric>
 
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

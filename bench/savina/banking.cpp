@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <deque>
 
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-#include "random.hpp"
+#include "../harness/random.hpp"
 
 namespace savina {
 

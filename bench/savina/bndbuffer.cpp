@@ -10,8 +10,8 @@
 #include <cmath>
 #include <deque>
 
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

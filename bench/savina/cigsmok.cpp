@@ -3,8 +3,8 @@
 //   driver --start--> arbiter --start_smoking--> smoker --started_smoking--> arbiter
 //   arbiter --start_smoking--> another ...      for R rounds
 //   arbiter --leave--> each smoker
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

@@ -14,7 +14,7 @@
 #include <cstdlib>
 #include <unordered_map>
 
-#include "random.hpp"
+#include "../harness/random.hpp"
 
 namespace savina {
 

@@ -14,7 +14,7 @@
 #include <forward_list>
 #include <iterator>
 
-#include "random.hpp"
+#include "../harness/random.hpp"
 
 namespace savina {
 

@@ -14,8 +14,8 @@
 #include <atomic>
 #include <cmath>
 
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

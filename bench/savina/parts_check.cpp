@@ -10,17 +10,16 @@
 #include <set>
 #include <vector>
 
+#include "../harness/random.hpp"
 #include "../harness/statistics.hpp"
 #include "fixed_point.hpp"
-#include "random.hpp"
 #include "sha256.hpp"
 
 namespace savina {
 
 namespace {
 
-using sluice::bench::statistics;
-using sluice::bench::summarise;
+using namespace sluice::bench;
 
 int failures = 0;
 

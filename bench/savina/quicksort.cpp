@@ -10,8 +10,8 @@
 #include <atomic>
 #include <numeric>
 
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

@@ -13,8 +13,8 @@
 #include <cmath>
 #include <memory>
 
+#include "../harness/random.hpp"
 #include "program.hpp"
-#include "random.hpp"
 
 namespace savina {
 

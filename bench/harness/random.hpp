@@ -1,13 +1,13 @@
-// The random numbers of the suite, bit for bit, and the hash its expected values use.
+// The random numbers of Savina, bit for bit, and the hash that its expected values use.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <span>
 
-namespace savina {
+namespace sluice::bench {
 
-/// The suite's own generator: 16 bits, period 65,536.
+/// Savina's own generator: 16 bits, period 65,536.
 class pseudo_random {
  public:
   explicit pseudo_random(std::int64_t seed = 74755) noexcept : value_(seed) {}
@@ -81,7 +81,7 @@ template <class Range>
   return hash;
 }
 
-/// The delay loops of the suite (Math.random() there): `draws` numbers whose sum is not thrown
+/// The delay loops of Savina (Math.random() there): `draws` numbers whose sum is not thrown
 /// away. Returns how many were drawn.
 inline std::uint64_t busy_wait(std::uint64_t draws) noexcept {
   pseudo_random source;
@@ -91,4 +91,4 @@ inline std::uint64_t busy_wait(std::uint64_t draws) noexcept {
   return draws;
 }
 
-}  // namespace savina
+}  // namespace sluice::bench
