@@ -74,6 +74,12 @@ class player : public sluice::actor<Self, Messages...> {
       static_cast<void>(sluice::actor<Self, Messages...>::send(to, std::move(each)));
     });
   }
+  template <class To, class M>
+  void send(const To& to, M message, sluice::priority lane) noexcept {
+    send_planted(message, [&](M&& each) {
+      static_cast<void>(sluice::actor<Self, Messages...>::send(to, std::move(each), lane));
+    });
+  }
   /// A call, for co_await. One whose question is dropped ends with an error at once.
   template <class To, class M>
   [[nodiscard]] auto ask(const To& to, M question) noexcept {
@@ -175,7 +181,7 @@ class iteration {
   /// Sleeps until no message is queued, in no mailbox and in no handler.
   void settle();
 
-  [[nodiscard]] const sluice::node& node() const noexcept { return *node_; }
+  [[nodiscard]] sluice::node& node() noexcept { return *node_; }
   /// How many actors there are now.
   [[nodiscard]] std::uint64_t alive() const { return node_->messages().alive; }
 

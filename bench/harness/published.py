@@ -28,8 +28,11 @@ def whole(value):
 
 
 def table(name, pairs):
+    """Its name, `{}` for an empty one, which needs no lines."""
+    if not pairs:
+        return "{}", ""
     rows = "".join(f'    {{"{key}", "{text}"}},\n' for key, text in pairs)
-    return f"constexpr published_value {name}[] = {{\n{rows}}};\n"
+    return name, f"constexpr published_value {name}[] = {{\n{rows}}};\n"
 
 
 def main():
@@ -45,9 +48,9 @@ def main():
                 stem = f"{program}_{variant}"
                 parameters = [(k, whole(v)) for k, v in content["params"].items() if whole(v)]
                 values = [(k, flat(v)) for k, v in content["expect"].items() if k not in NOTES]
-                tables.append(table(stem + "_parameters", parameters))
-                tables.append(table(stem + "_values", values))
-                sets.append(f'    {{"{program}", "{variant}", {stem}_parameters, {stem}_values}},\n')
+                named = [table(stem + "_parameters", parameters), table(stem + "_values", values)]
+                tables += [lines for _, lines in named]
+                sets.append(f'    {{"{program}", "{variant}", {named[0][0]}, {named[1][0]}}},\n')
     with open(output, "w", encoding="utf-8") as file:
         file.write('// Made by published.py.\n#include "../harness/published.hpp"\n\nnamespace sluice::bench {\n\n')
         file.write("namespace {\n\n" + "\n".join(tables))

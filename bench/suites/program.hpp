@@ -30,6 +30,10 @@ extern const program tokio_chained_spawn;
 extern const program tokio_mpsc_unbounded;
 extern const program tokio_mpsc_bounded;
 extern const program tokio_mpsc_bounded_full;
+extern const program verona_backpressure1;
+extern const program verona_backpressure2;
+extern const program verona_backpressure3;
+extern const program so_no_workload;
 
 /// Suite by suite.
 [[nodiscard]] std::span<const program* const> all_programs() noexcept;

@@ -27,6 +27,10 @@ constexpr const program* table[] = {
     &tokio_mpsc_unbounded,
     &tokio_mpsc_bounded,
     &tokio_mpsc_bounded_full,
+    &verona_backpressure1,
+    &verona_backpressure2,
+    &verona_backpressure3,
+    &so_no_workload,
 };
 // clang-format on
 
