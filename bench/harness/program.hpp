@@ -29,7 +29,7 @@ struct program {
   std::string_view name;
   std::string_view what;
   bound is_bound;
-  parameter parameters[8];  ///< those without a name do not exist
+  parameter parameters[9];  ///< those without a name do not exist
   void (*run)(iteration& it);
 };
 

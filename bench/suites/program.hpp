@@ -34,6 +34,11 @@ extern const program verona_backpressure1;
 extern const program verona_backpressure2;
 extern const program verona_backpressure3;
 extern const program so_no_workload;
+extern const program chat_app_default;
+extern const program chat_app_scalability;
+extern const program chat_app_mailbox;
+extern const program chat_app_message;
+extern const program chat_app_actorgc;
 
 /// Suite by suite.
 [[nodiscard]] std::span<const program* const> all_programs() noexcept;

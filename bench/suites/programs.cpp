@@ -31,6 +31,11 @@ constexpr const program* table[] = {
     &verona_backpressure2,
     &verona_backpressure3,
     &so_no_workload,
+    &chat_app_default,
+    &chat_app_scalability,
+    &chat_app_mailbox,
+    &chat_app_message,
+    &chat_app_actorgc,
 };
 // clang-format on
 
