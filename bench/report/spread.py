@@ -1,12 +1,13 @@
 """What many runs of one figure come to: median and quartiles, and which of two figures is better.
 
-A unit says the direction: of times, memory and wake-ups less is better, of rates more. A unit that
+A unit says the direction: of times, memory, queues and wake-ups less is better, of rates more. A unit that
 is in neither list has no direction, and nothing is said about who is better.
 """
 import math
 from dataclasses import dataclass
 
-LESS_IS_BETTER = frozenset(("ns", "us", "ms", "s", "B", "KiB", "MiB", "GiB", "wakes", "ticks"))
+LESS_IS_BETTER = frozenset(("ns", "us", "ms", "s", "B", "KiB", "MiB", "GiB", "wakes", "ticks",
+                            "queued"))
 MORE_IS_BETTER = frozenset(("/s", "k/s", "M/s", "G/s"))
 
 

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from programs import Cell
 
 # These measure memory or rest: each run has a process of its own and is cold, so one is enough.
-COLD = ("flood", "idle", "quiet", "suspended")
+COLD = ("flood", "idle", "quiet", "suspended", "so_no_workload", "verona_backpressure1",
+        "verona_backpressure2", "verona_backpressure3")
 RUNS = 2  # the first of a process is cold, the second counts
 ITERATIONS = 3
-QUICK_LEAVES_OUT = ("quiet",)  # sleeps for ten seconds
+# These last ten seconds or more whatever they are run by.
+QUICK_LEAVES_OUT = ("quiet", "so_no_workload", "verona_backpressure1", "verona_backpressure2",
+                    "verona_backpressure3")
 
 
 @dataclass(frozen=True)
