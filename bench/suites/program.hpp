@@ -33,6 +33,7 @@ extern const program tokio_mpsc_bounded_full;
 extern const program verona_backpressure1;
 extern const program verona_backpressure2;
 extern const program verona_backpressure3;
+extern const program verona_smallbank;
 extern const program so_no_workload;
 extern const program chat_app_default;
 extern const program chat_app_scalability;

@@ -30,6 +30,7 @@ constexpr const program* table[] = {
     &verona_backpressure1,
     &verona_backpressure2,
     &verona_backpressure3,
+    &verona_smallbank,
     &so_no_workload,
     &chat_app_default,
     &chat_app_scalability,
