@@ -234,8 +234,16 @@ def check_peers(stage):
     stage.bench("actor", "--only", "lat", "--rounds", "1", "--threads", "1", "--peers",
                 "--peer", f"slow={stage.peer} slow 4")
     row = stage.row("lat", "actor, 1 thread")
-    check(row[-2:] == ["slow", "4.00"] and "caf is not here" in stage.complained,
+    check(row[-2:] == ["slow", "4.00"] and "actor: caf is not here" in stage.complained,
           "the floor is nobody's best peer; who is not built is named", row)
+    program = stage.folder / "bench" / "peers" / "caf-savina"
+    program.write_text(f"#!/bin/sh\nexec '{stage.savina_peer}' caf 2 \"$@\"\n", encoding="utf-8")
+    program.chmod(0o755)
+    stage.bench("savina", "--rounds", "1", "--threads", "1", "--peers")
+    titles = stage.row("figure", "savina, 1 thread")
+    row = dict(zip(titles, stage.row("pp", "savina, 1 thread")))
+    check(row["caf"] == "12.0" and row["times better"] == "2.00" and "raw floor" not in row
+          and "actor" not in stage.complained, "savina has peers of its own", row)
 
 
 def check_other_suites(stage):
