@@ -32,9 +32,29 @@ constexpr const char* usage_text =
     "Exit codes: 0 all verified, 1 an iteration was not, 2 usage or no such program, 3 what was\n"
     "planted met no message.\n";
 
+// In the order of the suite.
+// clang-format off
 constexpr const program* all_programs[] = {
-    &pingpong, &count, &fjthrput, &fjcreate, &threadring,
+    &pingpong,
+    &count,
+    &fjthrput,
+    &fjcreate,
+    &threadring,
+    &chameneos,
+    &big,
+    &philosopher,
+    &barber,
+    &logmap,
+    &banking,
+    &radixsort,
+    &filterbank,
+    &uct,
+    &facloc,
+    &sor,
+    &fib,
+    &bitonicsort,
 };
+// clang-format on
 
 struct command_line {
   const program* what = nullptr;
