@@ -28,7 +28,7 @@ constexpr const char* usage_text =
     "       caf-savina --list | --sizes\n"
     "\n"
     "The options and the lines are those of savina; bench/peers/README.md. --scheduler is CAF's\n"
-    "own; without it each program has the one that it ends under.\n"
+    "own; without it each program has the one that suits it.\n"
     "Exit codes: 0 all verified, 1 an iteration was not, 2 usage or no such program, 3 what was\n"
     "planted met no message.\n";
 

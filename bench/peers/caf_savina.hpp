@@ -44,7 +44,7 @@ struct program {
 
   std::string_view name;
   parameter parameters[4];          ///< those without a name do not exist
-  caf_savina::scheduler scheduler;  ///< under which it ends in reasonable time; else CAF's default
+  caf_savina::scheduler scheduler;  ///< the default unless it is far behind the other here
   void (*run)(iteration& it);
 };
 

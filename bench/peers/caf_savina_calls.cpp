@@ -4,8 +4,9 @@
 //   banking  account --debit--> a higher account --debited--> account --settled--> teller
 //
 // Questions and answers are plain messages, and who waits puts what comes meanwhile aside, in
-// order. That is the fastest form by far: request(...).await(...) goes over all that is waiting in
-// the mailbox for each answer, which is quadratic, and .then(...) keeps a table of answers.
+// order. CAF's own forms are slower: request(...).await(...) goes over all that is waiting in the
+// mailbox for each answer, which is quadratic; .then(...) with the same putting aside took nearly
+// twice as long.
 #include <cmath>
 #include <deque>
 #include <limits>

@@ -277,6 +277,6 @@ constinit const program chameneos{
     scheduler::stealing,
     &run_chameneos};
 constinit const program big{
-    "big", {{"N", 20'000, 2'000, 200}, {"W", 120, 120, 120}}, scheduler::stealing, &run_big};
+    "big", {{"N", 20'000, 2'000, 200}, {"W", 120, 120, 120}}, scheduler::sharing, &run_big};
 
 }  // namespace caf_savina

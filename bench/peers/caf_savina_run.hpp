@@ -86,7 +86,7 @@ class counting_actor : public caf::event_based_actor {
   /// A message without a sender, which nobody asks for, but by this worker: cheaper than send().
   template <class M>
   void tell(const caf::actor& to, M message) {
-    tell_as(nullptr, to.operator->(), std::move(message));
+    tell_as(nullptr, target_of(to), std::move(message));
   }
   template <class M>
   void tell_self(M message) {
@@ -95,13 +95,16 @@ class counting_actor : public caf::event_based_actor {
   /// One whose receiver looks at current_sender().
   template <class M>
   void tell_signed(const caf::actor& to, M message) {
-    tell_as(caf::strong_actor_ptr{ctrl()}, to.operator->(), std::move(message));
+    tell_as(caf::strong_actor_ptr{ctrl()}, target_of(to), std::move(message));
   }
 
   std::uint64_t sent_ = 0;
   std::uint64_t handled_ = 0;
 
  private:
+  [[nodiscard]] static caf::abstract_actor* target_of(const caf::actor& to) noexcept {
+    return to ? to.operator->() : nullptr;
+  }
   template <class M>
   void tell_as(const caf::strong_actor_ptr& from, caf::abstract_actor* to, M message) {
     send_planted(message, [&](M&& each) {

@@ -246,6 +246,6 @@ void run_sor(iteration& it) {
 }  // namespace
 
 constinit const program sor{
-    "sor", {{"n", 20, 20, 20}, {"iters", 100, 100, 100}}, scheduler::stealing, &run_sor};
+    "sor", {{"n", 20, 20, 20}, {"iters", 100, 100, 100}}, scheduler::sharing, &run_sor};
 
 }  // namespace caf_savina

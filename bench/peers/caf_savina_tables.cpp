@@ -3,10 +3,6 @@
 //   philosopher  philosopher --hungry--> arbitrator --denied or eat--> philosopher
 //   barber       factory --enter--> room --full--> customer --returned--> factory
 //                room --enter--> barber --hair_cut--> customer --hair_cut--> factory
-//
-// CAF's work stealing runs what was queued last first. Those who retry, and whom they ask, then
-// keep a worker busy for ever, and who holds what they wait for never runs: so both programs run
-// under its one shared queue.
 #include <algorithm>
 #include <deque>
 
@@ -338,14 +334,14 @@ void run_barber(iteration& it) {
 
 constinit const program philosopher{"philosopher",
                                     {{"N", 20, 20, 20}, {"M", 10'000, 10'000, 200}},
-                                    scheduler::sharing,
+                                    scheduler::stealing,
                                     &run_philosopher};
 constinit const program barber{"barber",
                                {{"N", 5'000, 2'000, 200},
                                 {"W", 1'000, 1'000, 100},
                                 {"APR", 1'000, 1'000, 1'000},
                                 {"AHR", 1'000, 1'000, 1'000}},
-                               scheduler::sharing,
+                               scheduler::stealing,
                                &run_barber};
 
 }  // namespace caf_savina

@@ -296,7 +296,7 @@ void run_uct(iteration& it) {
 constinit const program fib{"fib", {{"n", 25, 25, 15}}, scheduler::stealing, &run_fib};
 constinit const program uct{"uct",
                             {{"max_nodes", 200'000, 10'000, 2'000}, {"binomial", 10, 10, 10}},
-                            scheduler::stealing,
+                            scheduler::sharing,
                             &run_uct};
 
 }  // namespace caf_savina
