@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Shows that the peers that are here do their work and verify it.
 
-    check.py RAW_FLOOR [CAF_BENCH]
+    check.py RAW_FLOOR SAVINA [CAF_BENCH CAF_SAVINA]
 
 Every workload must print verified lines at tiny sizes, with one thread and with two; with one wrong value
-planted, each must fail and print no figure. Exit code 0: all as promised; 77: neither CAF nor Erlang is
-here (scripts/setup --peers) and only the raw floor was looked at.
+planted, each must fail and print no figure. Programs of Savina must be checked against published values,
+and have the sizes that ours have. Exit code 0: all as promised; 77: neither CAF nor Erlang is here
+(scripts/setup --peers) and only the raw floor was looked at.
 """
 import pathlib
 import re
@@ -18,6 +19,10 @@ UNITS = {"pingpong": "ns", "ring": "ns", "count": "M/s", "fjthrput": "M/s", "fjc
          "mbox": "M/s", "nn": "M/s", "chameneos": "k/s", "idle": "B", "call": "ns"}
 DEFECTS = ["drop", "duplicate", "reorder", "wrong-value"]
 RUNS = 2
+# One of each kind of defect where it shows at once, and one that shows as a run that does not end.
+SAVINA_DEFECTS = (("pingpong", "spoil", 5), ("count", "duplicate", 3), ("threadring", "drop", 3),
+                  ("banking", "spoil", 0), ("sor", "duplicate", 0), ("uct", "drop", 40),
+                  ("radixsort", "drop", 40))
 failures = []
 
 
@@ -82,11 +87,42 @@ def check_raw(program):
                   (code, lines, text))
 
 
+def savina_sizes(program):
+    """The line of --sizes after the semicolon, by program."""
+    _, lines, _ = run(program, "--sizes")
+    return {line.split()[0].rstrip(";"): line.split(";")[-1].strip() for line in lines}
+
+
+def check_savina(name, program, ours):
+    sizes = savina_sizes(program)
+    wanted = savina_sizes(ours)
+    check(sizes and all(wanted.get(each) == size for each, size in sizes.items()),
+          f"{name}: programs and sizes are ours", sizes)
+    for each in sizes:
+        for threads in ("1", "2"):
+            code, lines, text = run(program, each, "--threads", threads, "--iterations", str(RUNS),
+                                    "--size", "tiny")
+            times = [line for line in lines
+                     if re.fullmatch(rf"{each}(-inner)? {threads} \d+\.\d\d\d ms", line)]
+            checked = any(line.endswith("checked against: ci") for line in lines)
+            check(code == 0 and len(times) == 2 * RUNS and checked,
+                  f"{name}: {each} with {threads} threads is verified and timed", (lines, text))
+    for each, defect, place in SAVINA_DEFECTS:
+        code, lines, text = run(program, each, "--size", "tiny", "--iterations", "1", "--patience", "1",
+                                "--plant", defect, "--plant-at", str(place))
+        check(code == 1 and not lines and text, f"{name}: {each} finds message {place} planted: {defect}",
+              (code, lines, text))
+    for words in (["sieve"], [], ["count", "--param", "N=0"], ["count", "--scheduler", "fair"]):
+        code, lines, text = run(program, *words)
+        check(code == 2 and not lines and text, f"{name}: usage error for {words}", (code, lines, text))
+
+
 def main():
     check_raw([sys.argv[1]])
-    caf = sys.argv[2:3]
+    caf = sys.argv[3:4]
     if caf:
         check_actors("caf-bench", caf, DEFECTS, together=False)
+        check_savina("caf-savina", sys.argv[4:5], sys.argv[2:3])
     erlang = shutil.which("erl") and shutil.which("erlc")
     if erlang:
         script = pathlib.Path(__file__).resolve().with_name("erlang_bench.py")
