@@ -10,16 +10,14 @@ and, pinned, the first N allowed cores. --plant makes every number 2 wrong. Exit
 verified, 1 a run failed and has no figure, 2 usage, 77 no Erlang here (scripts/setup --peers).
 """
 import argparse
-import os
-import pathlib
 import re
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 
-MODULE = pathlib.Path(__file__).resolve().with_name("erlang_bench.erl")
+import erlang_machine
+
+MODULE = "erlang_bench"
 LINE = re.compile(r"^([a-z-]+) (\d+) (-?[0-9.]+) (\S+)$")
 
 # name: {parameter: (by definition, tiny)}
@@ -39,30 +37,13 @@ WORKLOADS = {
 NEEDS_COLD_MEMORY = {"idle"}
 
 
-def size(text):
-    name, _, value = text.partition("=")
-    if not value.isdigit() or int(value) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is no NAME=VALUE")
-    return name, int(value)
-
-
-def positive(text):
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is no positive number")
-    return int(text)
-
-
 def parsed():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--workload", action="append", choices=[*WORKLOADS, "all"])
-    parser.add_argument("--threads", type=positive, default=1)
-    parser.add_argument("--runs", type=positive, default=1)
-    parser.add_argument("--param", type=size, action="append", default=[])
+    parser.add_argument("--runs", type=erlang_machine.positive, default=1)
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--pin", choices=["cores", "none"], default="cores")
-    parser.add_argument("--patience", type=positive, default=120)
     parser.add_argument("--plant", choices=["wrong-value"])
-    parser.add_argument("--list", action="store_true")
+    erlang_machine.add_options(parser, threads=1, patience=120)
     given = parser.parse_args()
     if not given.list and not given.workload:
         parser.error("--workload is missing")
@@ -74,27 +55,14 @@ def parsed():
     return given
 
 
-def compile_into(folder, planted):
-    flags = ["-DPLANT"] if planted else []
-    done = subprocess.run(["erlc", "-Werror", *flags, "-o", folder, str(MODULE)],
-                          capture_output=True, text=True, timeout=120)
-    if done.returncode != 0:
-        sys.exit(f"erlang_bench: erlc failed: {done.stdout}{done.stderr}")
-
-
 def virtual_machine(given, folder, workload, runs):
     """One virtual machine; whether all runs were verified, and their figures."""
-    cores = sorted(os.sched_getaffinity(0))[:given.threads]
-    pin = (lambda: os.sched_setaffinity(0, cores)) if given.pin == "cores" else None
     sizes = {name: each[given.tiny] for name, each in WORKLOADS[workload].items()}
     sizes.update((name, value) for name, value in given.param if name in sizes)
-    words = [str(word) for pair in sizes.items() for word in pair]
-    machine = subprocess.Popen(
-        ["erl", "+S", f"{given.threads}:{given.threads}", "+P", "4000000", "-noinput", "-pa", folder,
-         "-run", "erlang_bench", "main", workload, str(given.threads), str(runs),
-         str(given.patience), *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=pin,
-        env={**os.environ, "ERL_CRASH_DUMP_SECONDS": "0"})
+    words = [word for pair in sizes.items() for word in pair]
+    machine = erlang_machine.start(folder, MODULE,
+                                   [workload, given.threads, runs, given.patience, *words],
+                                   given.threads, given.pin)
     values = []
     for line in machine.stdout:
         found = LINE.match(line)
@@ -128,11 +96,14 @@ def main():
         for name, sizes in WORKLOADS.items():
             print(f"{name:10}", *(f"{each}={value}" for each, (value, _) in sizes.items()))
         return 0
-    if not (shutil.which("erl") and shutil.which("erlc")):
+    if not erlang_machine.is_here():
         print("erlang_bench: skipped: no erl and erlc here (scripts/setup --peers)", file=sys.stderr)
-        return 77
+        return erlang_machine.SKIPPED
     with tempfile.TemporaryDirectory() as folder:
-        compile_into(folder, given.plant)
+        try:
+            erlang_machine.compile_into(folder, [MODULE], ["-DPLANT"] if given.plant else [])
+        except erlang_machine.Broken as problem:
+            sys.exit(f"erlang_bench: {problem}")
         return 0 if all([run(given, folder, workload) for workload in given.workload]) else 1
 
 

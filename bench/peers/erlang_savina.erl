@@ -1,0 +1,209 @@
+%% Runs a Savina program in Erlang: the driver's process, its clocks, and the count of messages.
+%% erlang_savina.py compiles and starts it: main(Module, Program, Threads, Iterations, Patience,
+%% Parameters) prints what came out of each iteration and how long it took:
+%%
+%%   value KEY exactly 0 NUMBER...       to be compared with what is published as KEY; a number may
+%%                                       be off by as much as `relative` or `absolute` says
+%%   note KEY NUMBER                     differs from run to run
+%%   iteration TOTAL_MS INNER_MS SENT    it holds what the protocol promises
+%%
+%% An iteration: Module:run(Program, Run, Parameters) makes its processes, sends what the suite's
+%% driver sends, calls wait/1, which returns when all processes have ended, and returns an #outcome
+%% of messages, actors and values. Whoever finds a promise broken calls fail/2; then the machine ends
+%% with 1 and says why.
+%%
+%% Messages: a process counts what it takes, and what it sends in answer; at its end it hands in
+%% both. So the sum of what was sent is that of the loops that sent it, and what was lost on the way
+%% or doubled shows in what was taken.
+-module(erlang_savina).
+-export([main/1]).
+-export([expect_arrivals/2, begin_inner/2, wait/1, results/1, sum/2, check/2]).    % the driver
+-export([arrive/1, fail/2, report/2, leave/3, leave_early/3, add/3]).              % processes
+-include("erlang_savina.hrl").
+
+-define(SENT, 1).
+-define(HANDLED, 2).
+-define(ENDED, 3).
+-define(SUMS, 5).             % two are the program's own
+-define(LOOK_MS, 250).        % how often the driver looks whether anybody works
+-define(IDLE_REDUCTIONS, 20000).
+-define(SPIN_MS, 20).
+
+main([Module, Program, Threads, Iterations, Patience | Given]) ->
+    Schedulers = erlang:system_info(schedulers_online),
+    case list_to_integer(Threads) of
+        Schedulers -> ok;
+        _ -> give_up("the machine has another number of schedulers")
+    end,
+    put(patience, list_to_integer(Patience) * 1000),
+    Run = #run{driver = self(), missing = atomics:new(1, []),
+               sums = counters:new(?SUMS, [write_concurrency]), angle = 37.2},
+    persistent_term:put(?MODULE, Run),
+    iterate(list_to_atom(Module), list_to_atom(Program), persistent_term:get(?MODULE),
+            parameters(Given), list_to_integer(Iterations)),
+    halt(0).
+
+parameters([]) -> #{};
+parameters([Name, Value | Rest]) -> (parameters(Rest))#{list_to_atom(Name) => list_to_integer(Value)}.
+
+iterate(_, _, _, _, 0) -> ok;
+iterate(Module, Program, Run, Parameters, Left) ->
+    begin_iteration(Run),
+    Outcome = Module:run(Program, Run, Parameters),
+    verify(Run, Outcome),
+    print(Run, Outcome),
+    iterate(Module, Program, Run, Parameters, Left - 1).
+
+%% The last iteration's garbage is not this one's.
+begin_iteration(#run{sums = Sums} = Run) ->
+    erlang:garbage_collect(),
+    [counters:put(Sums, Each, 0) || Each <- lists:seq(1, ?SUMS)],
+    expect_arrivals(Run, 1),
+    begin_plant(),
+    put(processes, erlang:system_info(process_count)),
+    put(begin_total, erlang:monotonic_time()).
+
+-ifdef(PLANT).
+begin_plant() -> erlang_savina_plant:begin_iteration().
+check_plant() ->
+    case erlang_savina_plant:has_met() of
+        true -> ok;
+        false -> give_up(3, "what is planted met no message")
+    end.
+-else.
+begin_plant() -> ok.
+check_plant() -> ok.
+-endif.
+
+verify(Run, #outcome{sent = Sent, lost = Lost, actors = Actors}) ->
+    check_plant(),
+    exactly("messages are sent", Sent, sum(Run, sent)),
+    exactly("messages are handled", Sent - Lost, sum(Run, handled)),
+    exactly("actors are made and end", Actors, sum(Run, ended)),
+    receive
+        {void, Why} -> give_up(Why);
+        Message -> give_up(io_lib:format("the driver has ~w left", [Message]))
+    after 0 -> ok
+    end.
+
+exactly(_, Wanted, Wanted) -> ok;
+exactly(What, Wanted, Got) -> give_up(io_lib:format("~b ~s instead of ~b", [Got, What, Wanted])).
+
+print(Run, #outcome{values = Values, notes = Notes}) ->
+    lists:foreach(fun print_value/1, Values),
+    [io:format("note ~s~s~n", [Key, numbers(Value)]) || {Key, Value} <- Notes],
+    io:format("iteration ~.3f ~.3f ~b~n",
+              [ms(get(begin_total), get(end_total)), ms(get(begin_inner), get(end_inner)),
+               sum(Run, sent)]).
+
+print_value({Key, Value}) -> print_value({Key, Value, {exactly, 0}});
+print_value({Key, Value, {How, Tolerance}}) ->
+    io:format("value ~s ~s~s~s~n", [Key, How, numbers(Tolerance), numbers(Value)]).
+
+numbers(Values) when is_list(Values) -> lists:map(fun numbers/1, Values);
+numbers(Value) when is_integer(Value) -> [" ", integer_to_list(Value)];
+numbers(Value) when is_float(Value) -> [" ", float_to_list(Value, [{scientific, 20}])].
+
+ms(Begin, End) -> erlang:convert_time_unit(End - Begin, native, nanosecond) / 1.0e6.
+
+give_up(Why) -> give_up(1, Why).
+give_up(Code, Why) ->
+    io:format(standard_error, "~s~n", [Why]),
+    halt(Code, [{flush, true}]).
+
+%% -- what the driver calls
+
+%% How many arrive/1 calls end the program; one unless told.
+expect_arrivals(#run{missing = Missing}, Parties) -> atomics:put(Missing, 1, Parties).
+
+%% Right before the first message of the driver, which sends so many in all.
+begin_inner(#run{sums = Sums}, Messages) ->
+    counters:add(Sums, ?SENT, Messages),
+    put(begin_inner, erlang:monotonic_time()).
+
+%% Returns when all have arrived and every process has ended.
+wait(Run) ->
+    Deadline = now_ms() + get(patience),
+    put(end_inner, await_arrivals(Run, Deadline, none)),
+    put(end_total, await_ends(now_ms(), Deadline)).
+
+now_ms() -> erlang:monotonic_time(millisecond).
+
+await_arrivals(Run, Deadline, Looked) ->
+    receive
+        {arrived, At} -> At;
+        {void, Why} -> give_up(Why)
+    after ?LOOK_MS ->
+        {Reductions, _} = erlang:statistics(reductions),
+        Look = case Looked of
+            {Last, Times} when Reductions - Last < ?IDLE_REDUCTIONS -> {Reductions, Times + 1};
+            _ -> {Reductions, 0}
+        end,
+        case {Look, now_ms() < Deadline} of
+            {{_, 2}, _} -> give_up("nobody works, and not all have arrived");
+            {_, false} -> give_up("not done in time");
+            _ -> await_arrivals(Run, Deadline, Look)
+        end
+    end.
+
+%% Who is still ending when the last has arrived takes microseconds to end: the driver makes way for
+%% a while, and only then sleeps.
+await_ends(Since, Deadline) ->
+    case {erlang:system_info(process_count) =< get(processes), now_ms()} of
+        {true, _} -> erlang:monotonic_time();
+        {false, Now} when Now > Deadline -> give_up("not all processes end");
+        {false, Now} when Now - Since < ?SPIN_MS -> erlang:yield(), await_ends(Since, Deadline);
+        _ -> timer:sleep(1), await_ends(Since, Deadline)
+    end.
+
+%% What Count processes have reported, in any order.
+results(0) -> [];
+results(Count) ->
+    receive {result, Result} -> [Result | results(Count - 1)]
+    after 0 -> give_up("a process has reported nothing")
+    end.
+
+%% What holds whatever the parameters are.
+check(true, _) -> ok;
+check(false, Why) -> give_up(Why).
+
+sum(#run{sums = Sums}, What) -> counters:get(Sums, place(What)).
+
+place(sent) -> ?SENT;
+place(handled) -> ?HANDLED;
+place(ended) -> ?ENDED;
+place(first) -> 4;
+place(second) -> 5.
+
+%% -- what processes call
+
+%% The caller has seen all that it should see.
+arrive(#run{driver = Driver, missing = Missing}) ->
+    case atomics:sub_get(Missing, 1, 1) of
+        0 -> Driver ! {arrived, erlang:monotonic_time()};
+        Left when Left < 0 -> Driver ! {void, "more arrived than there are"};
+        _ -> ok
+    end.
+
+%% The iteration is void, and the caller ends.
+fail(#run{driver = Driver}, Why) ->
+    Driver ! {void, Why},
+    exit(normal).
+
+%% For the checks, when the clock has stopped.
+report(#run{driver = Driver}, Result) -> Driver ! {result, Result}.
+
+%% The caller's last words: how much it sent and handled. Nothing may be waiting for it.
+leave(Run, Sent, Handled) ->
+    receive Message -> fail(Run, io_lib:format("a process ends and leaves ~w", [Message]))
+    after 0 -> leave_early(Run, Sent, Handled)
+    end.
+
+%% The same where the protocol says that messages may come too late.
+leave_early(#run{sums = Sums}, Sent, Handled) ->
+    counters:add(Sums, ?SENT, Sent),
+    counters:add(Sums, ?HANDLED, Handled),
+    counters:add(Sums, ?ENDED, 1).
+
+%% To a sum of the program's own.
+add(#run{sums = Sums}, What, Count) -> counters:add(Sums, place(What), Count).
