@@ -22,8 +22,8 @@ import tempfile
 
 import erlang_machine
 
-SAVINA = pathlib.Path(__file__).resolve().parent.parent / "savina"
-sys.path.insert(0, str(SAVINA))
+BENCH = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(BENCH / "harness"))
 import published  # noqa: E402
 
 SIZES = ("normal", "small", "tiny")
@@ -66,8 +66,8 @@ def parsed():
 
 def expected_of(program, sizes):
     """The name of the published set of these sizes and its values, or None."""
-    for path in (SAVINA / "expected.json", SAVINA / "expected_more.json"):
-        content = json.loads(path.read_text(encoding="utf-8"))
+    for file in ("expected.json", "expected_more.json"):
+        content = json.loads((BENCH / "savina" / file).read_text(encoding="utf-8"))
         for name, each in content["benchmarks"].get(program, {}).items():
             wanted = {key: published.whole(value) for key, value in each["params"].items()}
             if str(each["params"].get("random", "")).startswith(published.SKIPPED_GENERATOR):
