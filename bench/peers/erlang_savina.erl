@@ -17,8 +17,8 @@
 %% or doubled shows in what was taken.
 -module(erlang_savina).
 -export([main/1]).
--export([expect_arrivals/2, begin_inner/2, wait/1, results/1, sum/2, check/2]).    % the driver
--export([arrive/1, fail/2, report/2, leave/3, leave_early/3, add/3]).              % processes
+-export([expect_arrivals/2, begin_inner/2, wait/1, results/1, sum/2, check/2]).  % the driver
+-export([spawn_flooded/1, arrive/1, fail/2, report/2, leave/3, leave_early/3, add/3]).
 -include("erlang_savina.hrl").
 
 -define(SENT, 1).
@@ -49,9 +49,10 @@ parameters([Name, Value | Rest]) -> (parameters(Rest))#{list_to_atom(Name) => li
 iterate(_, _, _, _, 0) -> ok;
 iterate(Module, Program, Run, Parameters, Left) ->
     begin_iteration(Run),
-    Outcome = Module:run(Program, Run, Parameters),
-    verify(Run, Outcome),
-    print(Run, Outcome),
+    try Module:run(Program, Run, Parameters) of
+        Outcome -> verify(Run, Outcome), print(Run, Outcome)
+    catch error:Why:Where -> give_up(io_lib:format("~0P in ~0P", [Why, 20, Where, 20]))
+    end,
     iterate(Module, Program, Run, Parameters, Left - 1).
 
 %% The last iteration's garbage is not this one's.
@@ -165,7 +166,7 @@ results(Count) ->
 
 %% What holds whatever the parameters are.
 check(true, _) -> ok;
-check(false, Why) -> give_up(Why).
+check(false, Promise) -> give_up([Promise, ": no"]).
 
 sum(#run{sums = Sums}, What) -> counters:get(Sums, place(What)).
 
@@ -176,6 +177,9 @@ place(first) -> 4;
 place(second) -> 5.
 
 %% -- what processes call
+
+%% A process whose mailbox grows long. On its heap each collection would walk through all of it.
+spawn_flooded(Body) -> spawn_opt(Body, [{message_queue_data, off_heap}]).
 
 %% The caller has seen all that it should see.
 arrive(#run{driver = Driver, missing = Missing}) ->

@@ -27,10 +27,10 @@
 -endif.
 
 %% What the protocol promises; a macro, since some stand in loops.
--define(REQUIRE(Run, Holds, Why),
+-define(REQUIRE(Run, Holds, Promise),
     case Holds of
         true -> ok;
-        false -> erlang_savina:fail(Run, Why)
+        false -> erlang_savina:fail(Run, Promise ++ ": no")
     end).
 
 %% The suite's own generator: 16 bits.

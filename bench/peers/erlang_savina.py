@@ -35,6 +35,19 @@ PROGRAMS = {
     "erlang_savina_micro": {
         "pingpong": {"N": (40_000, 40_000, 1_000)},
         "count": {"N": (1_000_000, 1_000_000, 10_000)},
+        "fjthrput": {"N": (10_000, 1_000, 100), "A": (60, 60, 60)},
+        "fjcreate": {"N": (40_000, 40_000, 1_000)},
+        "threadring": {"N": (100, 100, 100), "R": (100_000, 100_000, 12_345)},
+        "chameneos": {"chameneos": (100, 100, 100), "meetings": (200_000, 40_000, 2_000)},
+        "big": {"N": (20_000, 2_000, 200), "W": (120, 120, 120)},
+        "fib": {"n": (25, 25, 15)},
+    },
+    "erlang_savina_waits": {
+        "philosopher": {"N": (20, 20, 20), "M": (10_000, 10_000, 200)},
+        "barber": {"N": (5_000, 2_000, 200), "W": (1_000, 1_000, 100), "APR": (1_000, 1_000, 1_000),
+                   "AHR": (1_000, 1_000, 1_000)},
+        "logmap": {"terms": (25_000, 8_000, 100), "series": (10, 10, 10)},
+        "banking": {"A": (1_000, 1_000, 100), "N": (50_000, 12_000, 2_000)},
     },
 }
 MODULE_OF = {program: module for module, programs in PROGRAMS.items() for program in programs}
@@ -196,7 +209,7 @@ def main():
     if not erlang_machine.is_here():
         print("erlang_savina: skipped: no erl and erlc here (scripts/setup --peers)", file=sys.stderr)
         return erlang_machine.SKIPPED
-    modules = {"erlang_savina", *(MODULE_OF[each] for each in given.programs)}
+    modules = {"erlang_savina", "erlang_savina_random", *(MODULE_OF[each] for each in given.programs)}
     flags = []
     if given.plant:
         modules.add("erlang_savina_plant")
