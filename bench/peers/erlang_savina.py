@@ -49,6 +49,11 @@ PROGRAMS = {
         "logmap": {"terms": (25_000, 8_000, 100), "series": (10, 10, 10)},
         "banking": {"A": (1_000, 1_000, 100), "N": (50_000, 12_000, 2_000)},
     },
+    "erlang_savina_flows": {
+        "radixsort": {"N": (100_000, 40_000, 2_000), "M": (1 << 60,) * 3, "seed": (2_048,) * 3},
+        "filterbank": {"columns": (100, 100, 100), "simulations": (34_816, 16_384, 1_000),
+                       "channels": (8, 8, 8)},
+    },
 }
 MODULE_OF = {program: module for module, programs in PROGRAMS.items() for program in programs}
 SIZES_OF = {program: sizes for programs in PROGRAMS.values() for program, sizes in programs.items()}
