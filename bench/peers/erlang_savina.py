@@ -50,9 +50,14 @@ PROGRAMS = {
         "banking": {"A": (1_000, 1_000, 100), "N": (50_000, 12_000, 2_000)},
     },
     "erlang_savina_flows": {
-        "radixsort": {"N": (100_000, 40_000, 2_000), "M": (1 << 60,) * 3, "seed": (2_048,) * 3},
+        "radixsort": {"N": (100_000, 40_000, 2_000), "M": (1 << 60, 1 << 60, 1 << 60),
+                      "seed": (2_048, 2_048, 2_048)},
         "filterbank": {"columns": (100, 100, 100), "simulations": (34_816, 16_384, 1_000),
                        "channels": (8, 8, 8)},
+    },
+    "erlang_savina_networks": {
+        "bitonicsort": {"N": (1_024, 1_024, 64), "seed": (2_048, 2_048, 2_048)},
+        "sor": {"n": (20, 20, 20), "iters": (100, 100, 100)},
     },
 }
 MODULE_OF = {program: module for module, programs in PROGRAMS.items() for program in programs}
