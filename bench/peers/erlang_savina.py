@@ -59,6 +59,10 @@ PROGRAMS = {
         "bitonicsort": {"N": (1_024, 1_024, 64), "seed": (2_048, 2_048, 2_048)},
         "sor": {"n": (20, 20, 20), "iters": (100, 100, 100)},
     },
+    "erlang_savina_trees": {
+        "facloc": {"N": (100_000, 30_000, 2_000)},
+        "uct": {"max_nodes": (200_000, 10_000, 2_000), "binomial": (10, 10, 10)},
+    },
 }
 MODULE_OF = {program: module for module, programs in PROGRAMS.items() for program in programs}
 SIZES_OF = {program: sizes for programs in PROGRAMS.values() for program, sizes in programs.items()}

@@ -2,7 +2,7 @@
 %% those of bench/savina/NAME.cpp.
 -module(erlang_savina_flows).
 -export([run/3]).
--import(erlang_savina, [begin_inner/2, wait/1, results/1, sum/2, check/2, spawn_flooded/1, arrive/1,
+-import(erlang_savina, [begin_inner/2, wait/0, results/1, sum/2, check/2, spawn_flooded/1, arrive/1,
                         report/2, leave/3]).
 -import(erlang_savina_random, [hash31/1]).
 -include("erlang_savina.hrl").
@@ -19,7 +19,7 @@ run(radixsort, Run, #{'N' := Count, 'M' := Limit, seed := Seed}) ->
     Source = spawn(fun() -> number_source(Run, Count, min(Limit, ?RANDOM_LIMIT) - 1, Seed) end),
     begin_inner(Run, 1),
     ?SEND(Source, {next_actor, First}),
-    wait(Run),
+    wait(),
     {[{drawn, Drawn}], [{sorted, Sorted}]} =
         lists:partition(fun({Key, _}) -> Key =:= drawn end, results(2)),
     check(Sorted =:= lists:sort(Sorted), "all values come out in order"),
@@ -38,7 +38,7 @@ run(filterbank, Run, #{columns := Columns, simulations := Simulations, channels 
     Source = spawn(fun() -> signal_source(Run, Producer, Branches, 0, 0) end),
     begin_inner(Run, 1),
     ?SEND(Producer, {next, Source}),
-    wait(Run),
+    wait(),
     [{Count, Nonzero, {FirstIndex, First}, Last, Sum}] = results(1),
     %% A filter gives nothing until it is full.
     Filtered = max(0, Simulations - (Columns - 1)),

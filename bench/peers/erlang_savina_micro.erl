@@ -2,8 +2,8 @@
 %% are those of bench/savina/NAME.cpp.
 -module(erlang_savina_micro).
 -export([run/3]).
--import(erlang_savina, [expect_arrivals/2, begin_inner/2, wait/1, results/1, sum/2, check/2,
-                        spawn_flooded/1, arrive/1, report/2, leave/3, leave_early/3]).
+-import(erlang_savina, [expect_arrivals/2, begin_inner/2, wait/0, results/1, sum/2, check/2,
+                        spawn_flooded/1, arrive/1, report/2, leave/3, leave/4]).
 -include("erlang_savina.hrl").
 
 run(pingpong, Run, #{'N' := Rounds}) ->
@@ -11,7 +11,7 @@ run(pingpong, Run, #{'N' := Rounds}) ->
     Ping = spawn(fun() -> ping(Run, Pong, Rounds, 0) end),
     begin_inner(Run, 1),
     ?SEND(Ping, start),
-    wait(Run),
+    wait(),
     [Count] = results(1),
     check(Count =:= Rounds, "pong hears every ping"),
     #outcome{sent = 3 * Rounds + 1, actors = 2,
@@ -22,7 +22,7 @@ run(count, Run, #{'N' := Increments}) ->
     Producer = spawn(fun() -> producer(Run, Counter, Increments) end),
     begin_inner(Run, 1),
     ?SEND(Producer, increment),
-    wait(Run),
+    wait(),
     [Counted] = results(1),
     check(Counted =:= Increments, "the counter has counted every message when it is asked"),
     #outcome{sent = Increments + 3, actors = 2,
@@ -34,7 +34,7 @@ run(fjthrput, Run, #{'N' := Rounds, 'A' := Actors}) ->
            || _ <- lists:seq(1, Actors)],
     begin_inner(Run, Actors * Rounds),
     distribute(All, Rounds),
-    wait(Run),
+    wait(),
     [{Handled, Result}] = lists:usort(results(Actors)),
     check(Handled =:= Rounds, "each actor handles all its messages"),
     #outcome{sent = Actors * Rounds, actors = Actors,
@@ -47,7 +47,7 @@ run(fjcreate, Run, #{'N' := Actors}) ->
     Result = fork_join_work(Run#run.angle),
     begin_inner(Run, Actors),
     create(Run, Result, Actors),
-    wait(Run),
+    wait(),
     #outcome{sent = Actors, actors = Actors,
              values = [{actors, sum(Run, ended)}, {messages, sum(Run, sent)},
                        {work_result, Result, {relative, 1.0e-15}}]};
@@ -59,7 +59,7 @@ run(threadring, Run, #{'N' := Actors, 'R' := Count}) ->
     begin_inner(Run, Actors + 1),
     lists:zipwith(fun(Pid, Next) -> ?SEND(Pid, {data, Next}) end, Ring, tl(Ring) ++ [hd(Ring)]),
     ?SEND(hd(Ring), {ping, Count}),
-    wait(Run),
+    wait(),
     All = results(Actors),
     {Pings, Leaves, LeavesSent} = lists:unzip3([Counts || {_, _, Counts} <- All]),
     [Holder] = [Place || {Place, Lasts, _} <- All, Lasts > 0],
@@ -72,7 +72,7 @@ run(threadring, Run, #{'N' := Actors, 'R' := Count}) ->
 run(chameneos, Run, #{chameneos := Chameneos, meetings := Meetings}) ->
     begin_inner(Run, 0),
     spawn(fun() -> mall_start(Run, Chameneos, Meetings) end),
-    wait(Run),
+    wait(),
     {Malls, Each} = lists:partition(fun is_tuple/1, results(Chameneos + 1)),
     [{mall, Sum, Faded}] = Malls,
     check(Sum =:= 2 * Meetings andalso Sum =:= lists:sum(Each), "each meeting is counted by two"),
@@ -92,7 +92,7 @@ run(big, Run, #{'N' := Pings, 'W' := Peers}) ->
     ?SEND(Sink, {neighbours, Neighbours}),
     [?SEND(Each, {neighbours, Neighbours}) || Each <- All],
     [?SEND(Each, {pong, -1}) || Each <- All],
-    wait(Run),
+    wait(),
     {Indices, Received, Pongs} = lists:unzip3(lists:sort(results(Peers))),
     check(lists:usort(Pongs) =:= [Pings], "each peer gets a pong for each of its pings"),
     check(lists:sum(Received) =:= Pings * Peers, "each ping is received"),
@@ -106,7 +106,7 @@ run(fib, Run, #{n := N}) ->
     Root = spawn(fun() -> adder(Run, nobody) end),
     begin_inner(Run, 1),
     ?SEND(Root, {question, N}),
-    wait(Run),
+    wait(),
     [Result] = results(1),
     check(Result =:= fibonacci(N, 0, 1), "the root has the number of Fibonacci"),
     %% Each leaf of the tree adds 1, and all others have two children. The root answers nobody.
@@ -206,7 +206,7 @@ runner(Run, Next, Place, Actors, Pings, Lasts) ->
             Passed = pass_leave(Next, Left),
             report(Run, {Place, Lasts, {Pings, 1, Lasts + Passed}}),
             arrive(Run),
-            leave_early(Run, Pings + Passed, Pings + 2)
+            leave(Run, Pings + Passed, Pings + 2, [leave])
     end.
 
 pass_leave(Next, Left) when Left > 0 -> ?SEND(Next, {leave, Left - 1}), 1;

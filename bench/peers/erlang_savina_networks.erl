@@ -2,8 +2,8 @@
 %% a grid. Protocols, sizes and checks are those of bench/savina/NAME.cpp.
 -module(erlang_savina_networks).
 -export([run/3]).
--import(erlang_savina, [begin_inner/2, wait/1, results/1, sum/2, check/2, arrive/1, report/2, leave/3,
-                        leave_early/3]).
+-import(erlang_savina, [begin_inner/2, wait/0, results/1, sum/2, check/2, arrive/1, report/2, leave/3,
+                        leave/4]).
 -import(erlang_savina_random, [hash31/1, java/1, java_double/1]).
 -include("erlang_savina.hrl").
 
@@ -19,7 +19,7 @@ run(bitonicsort, Run, #{'N' := Size, seed := Seed}) ->
     Source = spawn(fun() -> source(Run, Kernel, Size, Seed) end),
     begin_inner(Run, 1),
     ?SEND(Source, start),
-    wait(Run),
+    wait(),
     [Output] = results(1),
     check(Output =:= lists:sort(numbers(Size, Seed)), "what comes out is what went in, in order"),
     {Actors, Messages} = count_network(Size),
@@ -34,7 +34,7 @@ run(sor, Run, #{n := Side, iters := Iterations}) ->
     Runner = spawn(fun() -> runner(Run, Side, Iterations, Grid) end),
     begin_inner(Run, 1),
     ?SEND(Runner, boot),
-    wait(Run),
+    wait(),
     [Total] = results(1),
     Wanted = lists:sum(tuple_to_list(relaxed_grid(Grid, Side, Iterations))),
     check(abs(Total - Wanted) =< 1.0e-9 * abs(Wanted),
@@ -322,7 +322,7 @@ cell(Run, {Row, Column, Rows, Width}, Value, Begins, Owner) ->
     end,
     Last = cell_loop(Neighbours, Count, Value, Left),
     ?SEND(Owner, {result, Last}),
-    leave_early(Run, Iterations * Count + 1, 1 + Left * Count).
+    leave(Run, Iterations * Count + 1, 1 + Left * Count, [value]).
 
 cell_loop(_, _, Value, 0) -> Value;
 cell_loop(Neighbours, Count, Value, Left) ->

@@ -6,8 +6,8 @@
 %% the machine looks only at what came after it.
 -module(erlang_savina_waits).
 -export([run/3]).
--import(erlang_savina, [expect_arrivals/2, begin_inner/2, wait/1, results/1, sum/2, check/2,
-                        spawn_flooded/1, arrive/1, fail/2, report/2, leave/3, leave_early/3]).
+-import(erlang_savina, [expect_arrivals/2, begin_inner/2, wait/0, results/1, sum/2, check/2,
+                        spawn_flooded/1, arrive/1, fail/2, report/2, leave/3, leave/4]).
 -include("erlang_savina.hrl").
 
 -define(FIRST_RATE, 3.46).
@@ -23,7 +23,7 @@ run(philosopher, Run, #{'N' := Seats, 'M' := Meals}) ->
            || Seat <- lists:seq(0, Seats - 1)],
     begin_inner(Run, Seats),
     [?SEND(Each, start) || Each <- All],
-    wait(Run),
+    wait(),
     {[{forks_taken, Taken}], Each} = lists:partition(fun({Key, _}) -> Key =:= forks_taken end,
                                                      results(Seats + 1)),
     {Eaten, Refusals} = lists:unzip(Each),
@@ -41,7 +41,7 @@ run(barber, Run, #{'N' := Haircuts, 'W' := Seats, 'APR' := FactoryRate, 'AHR' :=
     Factory = spawn_flooded(fun() -> factory_start(Run, Haircuts, FactoryRate, Room) end),
     begin_inner(Run, 1),
     ?SEND(Factory, start),
-    wait(Run),
+    wait(),
     #{factory := {Attempts, Done, FactoryDraws}, room := {Most, Sleeps, Wakes, Nexts},
       barber := {Cuts, BarberDraws}} = maps:from_list(results(3)),
     check(Done =:= Haircuts andalso Cuts =:= Haircuts, "each customer's hair is cut once"),
@@ -61,7 +61,7 @@ run(logmap, Run, #{terms := Terms, series := Count}) ->
     Master = spawn(fun() -> master_start(Run, Terms, Count) end),
     begin_inner(Run, 1),
     ?SEND(Master, start),
-    wait(Run),
+    wait(),
     {[{sum, Sum}], Series} = lists:partition(fun({Key, _}) -> Key =:= sum end, results(Count + 1)),
     Wanted = [{I, iterated(rate_of(I), I * ?STEP, Terms)} || I <- lists:seq(0, Count - 1)],
     Got = lists:sort(Series),
@@ -78,7 +78,7 @@ run(banking, Run, #{'A' := Accounts, 'N' := Transfers}) ->
     Teller = spawn_flooded(fun() -> teller_start(Run, Accounts, Transfers) end),
     begin_inner(Run, 1),
     ?SEND(Teller, start),
-    wait(Run),
+    wait(),
     {[{first, First}], Tallies} = lists:partition(fun({Key, _}) -> Key =:= first end,
                                                   results(Accounts + 1)),
     Sum = fun(Of) -> lists:sum([Of(I, T) || {I, T} <- Tallies]) end,
@@ -205,7 +205,7 @@ room(Room, IsAsleep, Length, Front, Back) ->
             #room{run = Run, most = Most, sleeps = Sleeps, wakes = Wakes, nexts = Nexts,
                   enters = Enters} = Room,
             report(Run, {room, {Most, Sleeps, Wakes, Nexts}}),
-            leave_early(Run, Enters + Nexts + 1, Enters + Nexts + 1)
+            leave(Run, Enters + Nexts + 1, Enters + Nexts + 1, [next])
     end.
 
 entered(Room, Length) ->
