@@ -37,14 +37,19 @@ void release_ownership(execution& by, slot& self) noexcept {
   by.running = nullptr;
 }
 
-void absorb(execution& by, slot& self, envelope* newest) noexcept {
-  self.mail.absorb(newest, by.worker->coarse_ticks());
+void absorb(execution& by, slot& self, envelope* newest,
+            const envelope* beneath = nullptr) noexcept {
+  self.mail.absorb(newest, by.worker->coarse_ticks(), beneath);
   // Relaxed: set by the spawner.
   if ((self.bounded_max.load(base::relaxed) & bound_drops_oldest) != 0) drop_oldest(by, self);
 }
 
 void absorb_new_mail(execution& by, slot& self) noexcept {
   if (envelope* const newest = self.box.take()) absorb(by, self, newest);
+}
+
+void absorb_above(execution& by, slot& self, envelope* held) noexcept {
+  if (envelope* const newest = self.box.take_above(held)) absorb(by, self, newest, held);
 }
 
 // Relaxed: a count; credits go back once a batch (PROTOCOLS 21).
@@ -107,7 +112,7 @@ template <owner_kind Kind, leaving How>
     }
     take_ownership(by, self);
   }
-  self.box.drop_beneath(held);
+  if (!self.box.drop_beneath_one(held)) absorb_above(by, self, held);
   by.free_block(held);
   return true;
 }
@@ -192,10 +197,6 @@ bool is_for_user(const slot& self, const message_type& type) noexcept {
     }
   }
   return true;
-}
-
-void absorb_above(execution& by, slot& self, envelope* held) noexcept {
-  if (envelope* const newest = self.box.take_above(held)) absorb(by, self, newest);
 }
 
 // The answer that the handler waits for came alone: it stays in the word until the process is about

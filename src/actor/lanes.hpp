@@ -26,16 +26,18 @@ class lanes {
   /// A lower lane waits for at most so many messages of higher ones.
   static constexpr std::uint32_t fairness_interval = 16;
 
-  /// Sorts a take (newest chain, linked by `older`) behind what is here. `mark` is kept with it: a
-  /// time of the caller's, to say how old the oldest message is.
-  void absorb(envelope* newest, std::uint64_t mark = 0) noexcept {
-    if (newest->older == nullptr) {
+  /// Sorts a take (newest chain, linked by `older`) behind what is here, but for `beneath` at its
+  /// end, if given. `mark` is kept with it: a time of the caller's, to say how old the oldest
+  /// message is.
+  void absorb(envelope* newest, std::uint64_t mark = 0,
+              const envelope* beneath = nullptr) noexcept {
+    if (newest->older == beneath) {
       put_mark(*newest, mark);
       return append(newest->lane & lane_mask, newest);
     }
     envelope* batch[lane_count] = {};
     envelope* visited[look_ahead] = {};
-    for (unsigned at = 0; newest != nullptr; at = (at + 1) % look_ahead) {
+    for (unsigned at = 0; newest != beneath; at = (at + 1) % look_ahead) {
       envelope* const older = newest->older;
       prefetch_beyond(*newest, older);
       newest->older = std::exchange(visited[at], newest);

@@ -116,14 +116,11 @@ class mailbox {
   /// Owner, `held` handled. True: the word says idle and the caller owns nothing but held's block.
   [[nodiscard]] bool try_park_after(envelope* held) noexcept { return leave_as(idle, held); }
 
-  /// Owner, `held` handled. As take(), without the held envelope.
+  /// Owner, `held` handled. As take(): the newest chain, whose links end at the held envelope, or
+  /// null if there is nothing but that.
   [[nodiscard]] envelope* take_above(envelope* held) noexcept {
     envelope* const newest = chain_of(word_.exchange(owned, base::acquire));  // [MB2]
-    if (newest == held) return nullptr;
-    envelope* oldest = newest;
-    while (oldest->older != held) oldest = oldest->older;
-    oldest->older = nullptr;
-    return newest;
+    return newest == held ? nullptr : newest;
   }
 
   /// Owner. Nothing was pushed since `held`, which is handled, was left alone in the word.
@@ -132,13 +129,14 @@ class mailbox {
     return word_.load(base::relaxed) == reinterpret_cast<std::uintptr_t>(held);
   }
 
-  /// Owner, `held` handled and no longer alone in the word: takes it out from under the newer mail.
-  /// Its block is the caller's.
-  void drop_beneath(const envelope* held) noexcept {
+  /// Owner, `held` handled and no longer alone in the word: takes it out from under the one chain
+  /// above it, and its block is the caller's. False: there are more.
+  [[nodiscard]] bool drop_beneath_one(const envelope* held) noexcept {
     // [MB6] acquire: sees the envelopes, as in lone. A push that still sees `held` on top fails.
-    envelope* each = chain_of(word_.load(base::acquire));
-    while (each->older != held) each = each->older;
-    each->older = nullptr;
+    envelope* const newest = chain_of(word_.load(base::acquire));
+    if (newest->older != held) return false;
+    newest->older = nullptr;
+    return true;
   }
 
   /// Owner, mailbox seen empty. True: the word says idle and the caller owns nothing any more.

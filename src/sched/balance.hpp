@@ -13,16 +13,18 @@
 
 namespace sluice::inline v0::sched {
 
-/// A mean that forgets: of the last 64 or so.
-[[nodiscard]] constexpr std::uint64_t mean_of(std::uint64_t before, std::uint64_t now) noexcept {
-  return (63 * before + now) / 64;
+/// A mean that forgets: of the last 64 or, of those so far, `count`.
+[[nodiscard]] constexpr std::uint64_t mean_of(std::uint64_t before, std::uint64_t now,
+                                              std::uint32_t count) noexcept {
+  const std::uint64_t weight = std::min<std::uint64_t>(count, 63);
+  return (weight * before + now) / (weight + 1);
 }
 
 enum class verdict : std::uint8_t { pays, open, does_not_pay };
 
 class balance {
  public:
-  static constexpr std::uint64_t pause_first_us = 1000;   ///< doubles while it is tried in vain…
+  static constexpr std::uint64_t pause_first_us = 1000;   ///< times four while it is tried in vain…
   static constexpr std::uint64_t pause_max_us = 64'000;   ///< …up to this
   static constexpr std::uint64_t alone_holds_us = 200'000;  ///< then it is measured again
   /// Workers together are to be so much faster, in hundredths, than one alone.
@@ -33,7 +35,7 @@ class balance {
   /// A worker that is alone: what a message took lately (any fixed unit).
   void note_alone(std::uint64_t ticks, std::uint64_t now) noexcept {
     const std::uint64_t before = alone_ticks_.load(base::relaxed);
-    alone_ticks_.store(knows_alone(now) ? mean_of(before, ticks) : ticks, base::relaxed);
+    alone_ticks_.store(mean_of(before, ticks, knows_alone(now) ? 63 : 0), base::relaxed);
     alone_at_.store(now, base::relaxed);
   }
   /// One of `awake` workers: a message takes it `ticks`.
@@ -49,7 +51,7 @@ class balance {
     const std::uint64_t before = pause_ticks_.load(base::relaxed);
     const bool was_recent = now < pause_until_.load(base::relaxed) + before;
     const std::uint64_t us = base::ticks_per_us();
-    const std::uint64_t ticks = was_recent ? std::min(2 * before, pause_max_us * us) : pause_first_us * us;
+    const std::uint64_t ticks = was_recent ? std::min(4 * before, pause_max_us * us) : pause_first_us * us;
     pause_ticks_.store(ticks, base::relaxed);
     pause_until_.store(now + ticks, base::relaxed);
   }

@@ -66,7 +66,7 @@ class alignas(base::cache_line_bytes) worker {
   static constexpr std::uint32_t linger_misses_max = 8;  ///< in a row, before it is given up
   // When a worker leaves its work to the others (worker_sharing.cpp).
   static constexpr std::uint32_t short_activation_ns = 4000;  ///< on the mean
-  static constexpr std::uint32_t shared_looks_min = 32;       ///< before it is judged…
+  static constexpr std::uint32_t shared_looks_min = 8;       ///< before it is judged…
   static constexpr std::uint32_t shared_looks_max = 256;      ///< …and, if in doubt, so many
 
   worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking,

@@ -43,7 +43,7 @@ void worker::weigh_sharing(std::uint64_t now) noexcept {
     return scheduler_.balance_.note_alone(each, now);
   }
   if (is_first_awake()) return;
-  shared_ticks_ = shared_looks_ == 0 ? each : mean_of(shared_ticks_, each);
+  shared_ticks_ = mean_of(shared_ticks_, each, shared_looks_);
   if (++shared_looks_ < shared_looks_min) return;
   const verdict found = scheduler_.balance_.judge(shared_ticks_, awake, now);
   if (found == verdict::pays || (found == verdict::open && shared_looks_ < shared_looks_max)) return;
