@@ -28,7 +28,8 @@
 //      the last links to the chain pushed before.
 //   M5 A held envelope keeps its block until it is out of the word: a sender may link to it.
 //   M6 A word waits only when its owner has seen all mail, so none of it is control.
-//   M7 A chain in the word grows (push_own) only by the thread that takes it; a held envelope never.
+//   M7 A chain in the word grows (push_own) only by the thread that takes it; a held envelope
+//      never.
 #pragma once
 
 #include <cstdint>

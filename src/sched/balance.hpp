@@ -24,8 +24,8 @@ enum class verdict : std::uint8_t { pays, open, does_not_pay };
 
 class balance {
  public:
-  static constexpr std::uint64_t pause_first_us = 1000;   ///< times four while it is tried in vain…
-  static constexpr std::uint64_t pause_max_us = 64'000;   ///< …up to this
+  static constexpr std::uint64_t pause_first_us = 1000;  ///< times four while it is tried in vain…
+  static constexpr std::uint64_t pause_max_us = 64'000;     ///< …up to this
   static constexpr std::uint64_t alone_holds_us = 200'000;  ///< then it is measured again
   /// Workers together are to be so much faster, in hundredths, than one alone.
   static constexpr std::uint64_t gain_min = 110;
@@ -51,7 +51,8 @@ class balance {
     const std::uint64_t before = pause_ticks_.load(base::relaxed);
     const bool was_recent = now < pause_until_.load(base::relaxed) + before;
     const std::uint64_t us = base::ticks_per_us();
-    const std::uint64_t ticks = was_recent ? std::min(4 * before, pause_max_us * us) : pause_first_us * us;
+    const std::uint64_t ticks =
+        was_recent ? std::min(4 * before, pause_max_us * us) : pause_first_us * us;
     pause_ticks_.store(ticks, base::relaxed);
     pause_until_.store(now + ticks, base::relaxed);
   }

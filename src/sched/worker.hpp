@@ -49,6 +49,8 @@ struct worker_statistics {
   base::atomic<std::uint64_t> sentinel_ticks{0};
   base::atomic<std::uint64_t> rescued_by_timeout{0};
   base::atomic<std::uint64_t> polls{0};
+  base::atomic<std::uint64_t> left_to_others{
+      0};                                     ///< times it handed its processes over and sat out
   base::atomic<std::uint64_t> wakes{0};       ///< parks that ended otherwise than by time
   base::atomic<std::uint64_t> busy_ticks{0};  ///< until it last began to be idle
   base::atomic<std::uint64_t> busy_since{0};  ///< base::ticks(); 0 = idle
@@ -66,7 +68,7 @@ class alignas(base::cache_line_bytes) worker {
   static constexpr std::uint32_t linger_misses_max = 8;  ///< in a row, before it is given up
   // When a worker leaves its work to the others (worker_sharing.cpp).
   static constexpr std::uint32_t short_activation_ns = 4000;  ///< on the mean
-  static constexpr std::uint32_t shared_looks_min = 8;       ///< before it is judged…
+  static constexpr std::uint32_t shared_looks_min = 8;        ///< before it is judged…
   static constexpr std::uint32_t shared_looks_max = 256;      ///< …and, if in doubt, so many
 
   worker(scheduler& owner, std::uint32_t index, bool runs_processes, driver& parking,
@@ -204,14 +206,14 @@ class alignas(base::cache_line_bytes) worker {
   std::uint64_t poll_ticks_;
   std::uint64_t look_around_ticks_;
   std::uint64_t looked_around_ticks_ = 0;
-  std::uint64_t short_ticks_;           ///< clock_interval short activations
-  std::uint64_t weighed_ticks_ = 0;     ///< of the last look
+  std::uint64_t short_ticks_;        ///< clock_interval short activations
+  std::uint64_t weighed_ticks_ = 0;  ///< of the last look
   std::uint64_t weighed_work_ = 0;
-  std::uint64_t shared_ticks_ = 0;      ///< of 64 messages, mean of looks…
-  std::uint32_t shared_looks_ = 0;      ///< …in a row with others awake and activations short
-  std::uint32_t long_looks_ = 0;        ///< looks in a row that found long ones
-  bool has_slept_ = true;               ///< since the last look
-  bool sits_out_ = false;               ///< has just left its work to the others
+  std::uint64_t shared_ticks_ = 0;  ///< of 64 messages, mean of looks…
+  std::uint32_t shared_looks_ = 0;  ///< …in a row with others awake and activations short
+  std::uint32_t long_looks_ = 0;    ///< looks in a row that found long ones
+  bool has_slept_ = true;           ///< since the last look
+  bool sits_out_ = false;           ///< has just left its work to the others
   timer_wheel timers_;
   base::random_source random_;
 

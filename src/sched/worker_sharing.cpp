@@ -1,10 +1,11 @@
 // When workers share what there is to run, and when one leaves it to the others.
 //
-// A hop between cores costs more than a short handler, so two workers at work on processes that send
-// to and fro may be slower than one. So where activations are short, the worker with the higher
-// index compares what a message takes it with what one took a worker that was alone. If together they are
-// hardly faster, or it is not known for long, it hands its processes over and sits out for a pause,
-// which grows from try to try. Activations that take long end the pause: there sharing pays.
+// A hop between cores costs more than a short handler, so two workers at work on processes that
+// send to and fro may be slower than one. So where activations are short, the worker with the
+// higher index compares what a message takes it with what one took a worker that was alone. If
+// together they are hardly faster, or it is not known for long, it hands its processes over and
+// sits out for a pause, which grows from try to try. Activations that take long end the pause:
+// there sharing pays.
 #include <utility>
 
 #include "sched/scheduler.hpp"
@@ -46,7 +47,8 @@ void worker::weigh_sharing(std::uint64_t now) noexcept {
   shared_ticks_ = mean_of(shared_ticks_, each, shared_looks_);
   if (++shared_looks_ < shared_looks_min) return;
   const verdict found = scheduler_.balance_.judge(shared_ticks_, awake, now);
-  if (found == verdict::pays || (found == verdict::open && shared_looks_ < shared_looks_max)) return;
+  if (found == verdict::pays || (found == verdict::open && shared_looks_ < shared_looks_max))
+    return;
   shared_looks_ = 0;
   leave_to_others();
 }
@@ -61,6 +63,7 @@ bool worker::is_first_awake() const noexcept {
 
 // One who is awake fetches it; if all are in long handlers, it is found again before the sleep.
 void worker::leave_to_others() noexcept {
+  base::add_single_writer(statistics_.left_to_others, std::uint64_t{1});
   scheduler_.balance_.begin_pause(looked_around_ticks_);
   if (!lingering_.is_empty()) settle_lingering();
   work* out[run_queue_capacity + 1];

@@ -187,8 +187,27 @@ TEST_CASE("mailbox: a held message leaves the word alone or from under later one
     REQUIRE_FALSE(box.try_park_after(&held));
     REQUIRE(box.take_above(&held) == &latest);
     REQUIRE(latest.older == &later);
-    REQUIRE(later.older == nullptr);
+    REQUIRE(later.older == &held);
+    lanes mail;
+    mail.absorb(&latest, 0, &held);
+    REQUIRE(mail.pop() == &later);
+    REQUIRE(mail.pop() == &latest);
+    REQUIRE(mail.pop() == nullptr);
     REQUIRE(box.try_park());
+  }
+  SECTION("beneath one: it is dropped, and that one is alone") {
+    letter later;
+    REQUIRE(box.push(&later, false) == push_outcome::queued);
+    REQUIRE(box.drop_beneath_one(&held));
+    REQUIRE(box.lone() == &later);
+  }
+  SECTION("beneath two: it stays") {
+    letter later;
+    letter latest;
+    REQUIRE(box.push(&later, false) == push_outcome::queued);
+    REQUIRE(box.push(&latest, false) == push_outcome::queued);
+    REQUIRE_FALSE(box.drop_beneath_one(&held));
+    REQUIRE(later.older == &held);
   }
   SECTION("alone, but the owner goes on: taken above is nothing") {
     REQUIRE(box.take_above(&held) == nullptr);
@@ -203,6 +222,89 @@ TEST_CASE("mailbox: a held message leaves the word alone or from under later one
     other.open();
     REQUIRE(other.push(&second, false) == push_outcome::queued);
     REQUIRE(other.lone() == nullptr);
+  }
+}
+
+TEST_CASE("mailbox: what its owner's thread pushes is one chain") {
+  constexpr std::uint8_t main_lane = 2 | sluice::core::lane_may_grow;
+  constexpr std::uint8_t log_lane = 3 | sluice::core::lane_may_grow;
+  mailbox box;
+  box.open();
+  letter first{0, 0, main_lane};
+  letter second{0, 1, main_lane};
+  letter third{0, 2, main_lane};
+  const auto pop_all = [&box](std::uint32_t count) {
+    lanes mail;
+    mail.absorb(box.take());
+    for (std::uint32_t i = 0; i < count; ++i) REQUIRE(mail.pop()->from_generation == i);
+    REQUIRE(mail.is_empty());
+  };
+  SECTION("on an idle word it grants, then grows") {
+    REQUIRE(box.try_park());
+    REQUIRE(box.push_own(&first, false) == push_outcome::schedule);
+    REQUIRE(box.push_own(&second, false) == push_outcome::queued);
+    REQUIRE(box.push_own(&third, false) == push_outcome::queued);
+    REQUIRE(box.newest() == &third);
+    REQUIRE(third.older == nullptr);
+    REQUIRE(third.next == &first);
+    pop_all(3);
+  }
+  SECTION("another thread's on top is not touched") {
+    REQUIRE(box.push_own(&first, false) == push_outcome::queued);
+    letter foreign{0, 1};
+    REQUIRE(box.push(&foreign, false) == push_outcome::queued);
+    third.from_generation = 2;
+    REQUIRE(box.push_own(&third, false) == push_outcome::queued);
+    REQUIRE(third.older == &foreign);
+    REQUIRE(foreign.next == &foreign);
+    pop_all(3);
+  }
+  SECTION("above another thread's it grows, and keeps the link") {
+    letter foreign{0, 0};
+    REQUIRE(box.push(&foreign, false) == push_outcome::queued);
+    second.from_generation = 1;
+    REQUIRE(box.push_own(&second, false) == push_outcome::queued);
+    REQUIRE(box.push_own(&third, false) == push_outcome::queued);
+    REQUIRE(third.older == &foreign);
+    REQUIRE(third.next == &second);
+    pop_all(3);
+  }
+  SECTION("another lane is another chain") {
+    REQUIRE(box.push_own(&first, false) == push_outcome::queued);
+    letter logged{0, 1, log_lane};
+    REQUIRE(box.push_own(&logged, false) == push_outcome::queued);
+    REQUIRE(logged.older == &first);
+    pop_all(2);
+  }
+  SECTION("what is held never grows") {
+    REQUIRE(box.push_own(&first, false) == push_outcome::queued);
+    REQUIRE(box.lone() == &first);
+    REQUIRE(box.push_own(&second, false) == push_outcome::queued);
+    REQUIRE(second.older == &first);
+    REQUIRE(first.next == &first);
+    REQUIRE(box.take_above(&first) == &second);
+  }
+  SECTION("a chain grows by a chain") {
+    letter fourth{0, 3, main_lane};
+    second.next = &first;
+    first.next = &second;
+    fourth.next = &third;
+    third.next = &fourth;
+    REQUIRE(box.push_own(&second, false) == push_outcome::queued);
+    REQUIRE(box.push_own(&fourth, false) == push_outcome::queued);
+    REQUIRE(fourth.older == nullptr);
+    pop_all(4);
+  }
+  SECTION("a word that waits is not disturbed but by control mail") {
+    REQUIRE(box.try_wait());
+    REQUIRE(box.push_own(&first, false) == push_outcome::queued);
+    REQUIRE(box.push_own(&second, false) == push_outcome::queued);
+    letter control{0, 2, 1 | sluice::core::lane_may_grow};
+    REQUIRE(box.push_own(&control, true) == push_outcome::schedule);
+  }
+  SECTION("closed is closed") {
+    static_cast<void>(box.close());
+    REQUIRE(box.push_own(&first, false) == push_outcome::closed);
   }
 }
 
@@ -258,7 +360,7 @@ class stress {
       const bool is_parked = box_.try_park_after(held);
       if (!is_parked) {
         is_owned_ = true;
-        if (envelope* newest = box_.take_above(held)) mail_.absorb(newest);
+        if (envelope* newest = box_.take_above(held)) mail_.absorb(newest, 0, held);
       }
       held->next = nullptr;  // Out of the word, so its block is free for anything (M5).
       held->older = held;
@@ -323,6 +425,41 @@ TEST_CASE(
   // One schedule an idle period: it is idle now, so the next push grants, and only that.
   letter last{0, letters_each};
   REQUIRE(state.box_.push(&last, false) == push_outcome::schedule);
+}
+
+TEST_CASE("mailbox: its owner's thread adds to chains while others push") {
+  mailbox box;
+  box.open();
+  std::vector<std::vector<letter>> letters;
+  for (std::uint32_t i = 0; i < producer_count; ++i) letters.push_back(make_letters());
+  std::vector<std::thread> producers;
+  for (std::uint32_t i = 1; i < producer_count; ++i) {
+    producers.emplace_back([&box, &own = letters[i], i] {
+      for (auto& each : own) {
+        each.from_slot = i;
+        static_cast<void>(box.push(&each, false));
+      }
+    });
+  }
+  lanes mail;
+  std::uint32_t expected[producer_count] = {};
+  std::uint64_t out_of_order = 0;
+  const auto take = [&] {
+    if (envelope* const newest = box.take()) mail.absorb(newest);
+    while (const envelope* const one = mail.pop()) {
+      out_of_order += one->from_generation != expected[one->from_slot] ? 1 : 0;
+      expected[one->from_slot] = one->from_generation + 1;
+    }
+  };
+  for (std::uint32_t i = 0; i < letters_each; ++i) {
+    letters[0][i].lane |= sluice::core::lane_may_grow;
+    static_cast<void>(box.push_own(&letters[0][i], false));
+    if (i % 64 == 0) take();
+  }
+  for (auto& each : producers) each.join();
+  take();
+  REQUIRE(out_of_order == 0);
+  for (const std::uint32_t all : expected) REQUIRE(all == letters_each);
 }
 
 TEST_CASE("mailbox: one message at a time between two threads never leaves both asleep") {

@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <string>
@@ -204,6 +205,64 @@ TEST_CASE("scheduler: a burst beyond the run queue's room overflows and is run a
   crew workers{2};
   workers.all.inject(&burst);
   ran.wait_for(count + 1);
+}
+
+namespace {
+
+// Always runnable until it is over: a backlog for everybody.
+struct restless : work {
+  using flag = sluice::base::atomic<bool>;
+  restless(const flag& end, test_counter& twice, test_counter& gone)
+      : is_over(end), doubled(twice), ended(gone) {
+    run = [](work* self, worker& on) { static_cast<restless*>(self)->turn(on); };
+  }
+  void turn(worker& on) {
+    if (is_running.exchange(true, sluice::base::acquire)) doubled.add();
+    auto& done = *static_cast<sluice::base::atomic<std::uint64_t>*>(on.context);
+    sluice::base::add_single_writer(done, std::uint64_t{1});
+    is_running.store(false, sluice::base::release);
+    if (is_over.load(sluice::base::relaxed)) return ended.add();  // Relaxed: some later turn.
+    on.schedule_last(this);
+  }
+  const flag& is_over;
+  test_counter& doubled;
+  test_counter& ended;
+  flag is_running{false};
+};
+
+}  // namespace
+
+TEST_CASE("scheduler: a worker leaves short work to the others, and none of it is lost") {
+  // No worker knows what the items take one alone, so the second one is to leave, however they are
+  // spread; and it comes back, now and then.
+  constexpr std::uint32_t items = 64;
+  restless::flag is_over{false};
+  test_counter doubled;
+  test_counter ended;
+  std::deque<restless> all;
+  for (std::uint32_t i = 0; i < items; ++i) all.emplace_back(is_over, doubled, ended);
+  sluice::base::atomic<std::uint64_t> done[2] = {};
+  scheduler workers{plans_for(2),
+                    {[&done](worker& on) {
+                       on.context = &done[on.index()];
+                       on.work_done = &done[on.index()];
+                     },
+                     [](worker&) {},
+                     {}}};
+  REQUIRE(workers.start());
+  for (auto& each : all) workers.inject(&each);
+  const auto& left = workers.worker_at(1).statistics().left_to_others;
+  const auto deadline_ns = sluice::base::now_ns() + 60'000'000'000;
+  // Relaxed: a counter.
+  while (left.load(sluice::base::relaxed) < 3 && sluice::base::now_ns() < deadline_ns) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  is_over.store(true, sluice::base::relaxed);  // Relaxed: as above.
+  ended.wait_for(items);
+  REQUIRE(workers.stop(sluice::base::no_deadline).empty());
+  CHECK(left.load(sluice::base::relaxed) >= 3);
+  CHECK(workers.worker_at(0).statistics().left_to_others.load(sluice::base::relaxed) == 0);
+  CHECK(doubled.value() == 0);
 }
 
 TEST_CASE("scheduler: ten thousand starts and stops, some with work at the last moment") {
