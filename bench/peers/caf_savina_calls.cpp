@@ -12,7 +12,7 @@
 #include <limits>
 #include <variant>
 
-#include "../savina/random.hpp"
+#include "../harness/random.hpp"
 #include "caf_savina_run.hpp"
 
 namespace caf_savina {
@@ -281,7 +281,7 @@ struct teller : player<teller, settled, start> {
   std::uint64_t transfers_;
   std::vector<account_sums>& all_;
   std::vector<double>& first_;
-  savina::pseudo_random source_{123456};
+  sluice::bench::pseudo_random source_{123456};
   roster accounts_;
   std::uint64_t settled_ = 0;
 };

@@ -5,7 +5,7 @@
 //   big        peer i --ping i--> peer r --pong r--> peer i, N times, each to another r
 #include <algorithm>
 
-#include "../savina/random.hpp"
+#include "../harness/random.hpp"
 #include "caf_savina_run.hpp"
 
 namespace caf_savina {
@@ -223,7 +223,7 @@ struct peer : player<peer, ping, pong, neighbours, finish> {
   caf::actor sink_;
   const roster* all_ = nullptr;
   std::int64_t pinged_ = -1;
-  savina::pseudo_random random_;
+  sluice::bench::pseudo_random random_;
   pings_heard counts_{};
 };
 

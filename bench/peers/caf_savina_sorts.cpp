@@ -8,8 +8,8 @@
 #include <bit>
 #include <optional>
 
+#include "../harness/random.hpp"
 #include "../savina/bitonic_network.hpp"
-#include "../savina/random.hpp"
 #include "caf_savina_run.hpp"
 
 namespace caf_savina {
@@ -87,7 +87,7 @@ struct number_source : player<number_source, next_actor> {
 
   std::uint64_t count_;
   std::int64_t limit_;
-  savina::pseudo_random numbers_;
+  sluice::bench::pseudo_random numbers_;
   sorting& results_;
 };
 
@@ -118,7 +118,7 @@ void run_radixsort(iteration& it) {
   it.check("sum", sum);
   it.check("min", results.sorted.front());
   it.check("max", results.sorted.back());
-  it.check("hash31_sorted", savina::hash31(results.sorted));
+  it.check("hash31_sorted", sluice::bench::hash31(results.sorted));
   it.check("value_messages", it.sums().sent - 1);
 }
 
@@ -368,7 +368,7 @@ void run_bitonicsort(iteration& it) {
   it.check("sum", sum);
   it.check("min", output.front());
   it.check("max", output.back());
-  it.check("hash31_sorted", savina::hash31(output));
+  it.check("hash31_sorted", sluice::bench::hash31(output));
   const savina::network counted = savina::count_network(size);
   it.check_that(it.sums().made == counted.actors,
                 "exactly " + std::to_string(counted.actors) + " actors are made");

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <deque>
 
-#include "../savina/random.hpp"
+#include "../harness/random.hpp"
 #include "caf_savina_run.hpp"
 
 namespace caf_savina {
@@ -202,7 +202,7 @@ struct barber_himself : player<barber_himself, enter, wait, close_up> {
   void on(const enter& seated) {
     tell(seated.customer, start{});
     results_.barber_draws +=
-        savina::busy_wait(static_cast<std::uint64_t>(source_.next_below(rate_)) + 10);
+        sluice::bench::busy_wait(static_cast<std::uint64_t>(source_.next_below(rate_)) + 10);
     ++results_.cuts;
     tell(seated.customer, hair_cut{});
     tell(caf::actor_cast<caf::actor>(current_sender()), next{});
@@ -215,7 +215,7 @@ struct barber_himself : player<barber_himself, enter, wait, close_up> {
 
   std::int64_t rate_;
   day& results_;
-  savina::pseudo_random source_;
+  sluice::bench::pseudo_random source_;
 };
 
 struct waiting_room : player<waiting_room, enter, next, close_up> {
@@ -271,7 +271,7 @@ struct factory : player<factory, returned, hair_cut, start> {
     for (std::uint64_t i = 0; i < haircuts_; ++i) {
       try_with(create<customer>(self()));
       results_.factory_draws +=
-          savina::busy_wait(static_cast<std::uint64_t>(source_.next_below(rate_)) + 10);
+          sluice::bench::busy_wait(static_cast<std::uint64_t>(source_.next_below(rate_)) + 10);
     }
   }
   void on(const returned& back) {
@@ -296,7 +296,7 @@ struct factory : player<factory, returned, hair_cut, start> {
   std::int64_t rate_;
   caf::actor room_;
   day& results_;
-  savina::pseudo_random source_;
+  sluice::bench::pseudo_random source_;
 };
 
 void run_barber(iteration& it) {

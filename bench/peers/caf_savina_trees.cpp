@@ -6,7 +6,7 @@
 #include <atomic>
 #include <cmath>
 
-#include "../savina/random.hpp"
+#include "../harness/random.hpp"
 #include "caf_savina_run.hpp"
 
 namespace caf_savina {
@@ -259,7 +259,7 @@ class root : public player<root, should_generate, update_grant, plant_tree> {
   growth& all_;
   const caf::actor& top_;
   const std::uint64_t nodes_max_;
-  savina::java_random random_{random_seed};
+  sluice::bench::java_random random_{random_seed};
   family own_{};
   std::uint64_t size_ = 1;
   std::uint32_t height_ = 1;
