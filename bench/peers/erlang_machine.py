@@ -52,11 +52,11 @@ def compile_into(folder, modules, flags=()):
         raise Broken(f"erlc failed: {done.stdout}{done.stderr}")
 
 
-def start(folder, module, words, threads, pin):
+def start(folder, module, words, threads, pin, flags=()):
     """Runs module:main(words) on a machine of its own; output and complaints are pipes."""
     cores = sorted(os.sched_getaffinity(0))[:threads]
     return subprocess.Popen(
-        ["erl", "+S", f"{threads}:{threads}", "+P", PROCESSES_MAX, "-noinput", "-pa", folder,
+        ["erl", "+S", f"{threads}:{threads}", "+P", PROCESSES_MAX, *flags, "-noinput", "-pa", folder,
          "-run", module, "main", *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if pin == "cores" else None,

@@ -66,6 +66,10 @@ PROGRAMS = {
 }
 MODULE_OF = {program: module for module, programs in PROGRAMS.items() for program in programs}
 SIZES_OF = {program: sizes for programs in PROGRAMS.values() for program, sizes in programs.items()}
+# What suits a program better than the machine's defaults: small heaps, and freed memory kept, for very
+# many processes that live shortly; larger ones for few that are woken all the time.
+FLAGS = dict.fromkeys(("barber", "fib", "uct"), ("+hms", "51", "+MMmcs", "30"))
+FLAGS["philosopher"] = ("+hms", "1000")
 
 
 class Void(Exception):
@@ -192,7 +196,7 @@ def run(given, folder, program):
     words = [MODULE_OF[program], program, given.threads, given.iterations, given.patience]
     machine = erlang_machine.start(folder, "erlang_savina",
                                    [*words, *(word for pair in sizes.items() for word in pair)],
-                                   given.threads, given.pin)
+                                   given.threads, given.pin, FLAGS.get(program, ()))
     said, complained = heard(machine, given.iterations * given.patience + START_SECONDS)
     series = Series(program, given.threads)
     expected = expected_of(program, sizes)
