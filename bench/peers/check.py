@@ -93,20 +93,22 @@ def savina_sizes(program):
     return {line.split()[0].rstrip(";"): line.split(";")[-1].strip() for line in lines}
 
 
-def check_savina(name, program, ours):
+def check_savina(name, program, ours, together):
+    """`together`: as in check_actors."""
     sizes = savina_sizes(program)
     wanted = savina_sizes(ours)
     check(sizes and all(wanted.get(each) == size for each, size in sizes.items()),
           f"{name}: programs and sizes are ours", sizes)
-    for each in sizes:
+    for group in ["all"] if together else sizes:
         for threads in ("1", "2"):
-            code, lines, text = run(program, each, "--threads", threads, "--iterations", str(RUNS),
+            code, lines, text = run(program, group, "--threads", threads, "--iterations", str(RUNS),
                                     "--size", "tiny")
-            times = [line for line in lines
-                     if re.fullmatch(rf"{each}(-inner)? {threads} \d+\.\d\d\d ms", line)]
-            checked = any(line.endswith("checked against: ci") for line in lines)
-            check(code == 0 and len(times) == 2 * RUNS and checked,
-                  f"{name}: {each} with {threads} threads is verified and timed", (lines, text))
+            checked = sum(line.endswith("checked against: ci") for line in lines)
+            for each in sizes if together else [group]:
+                times = [line for line in lines
+                         if re.fullmatch(rf"{each}(-inner)? {threads} \d+\.\d\d\d ms", line)]
+                check(code == 0 and len(times) == 2 * RUNS and checked == (len(sizes) if together else 1),
+                      f"{name}: {each} with {threads} threads is verified and timed", (lines, text))
     for each, defect, place in SAVINA_DEFECTS:
         code, lines, text = run(program, each, "--size", "tiny", "--iterations", "1", "--patience", "1",
                                 "--plant", defect, "--plant-at", str(place))
@@ -122,11 +124,14 @@ def main():
     caf = sys.argv[3:4]
     if caf:
         check_actors("caf-bench", caf, DEFECTS, together=False)
-        check_savina("caf-savina", sys.argv[4:5], sys.argv[2:3])
+        check_savina("caf-savina", sys.argv[4:5], sys.argv[2:3], together=False)
     erlang = shutil.which("erl") and shutil.which("erlc")
     if erlang:
-        script = pathlib.Path(__file__).resolve().with_name("erlang_bench.py")
-        check_actors("erlang", [sys.executable, str(script)], ["wrong-value"], together=True)
+        folder = pathlib.Path(__file__).resolve().parent
+        check_actors("erlang", [sys.executable, str(folder / "erlang_bench.py")], ["wrong-value"],
+                     together=True)
+        check_savina("erlang-savina", [sys.executable, str(folder / "erlang_savina.py")],
+                     sys.argv[2:3], together=True)
     print(f"{len(failures)} failures")
     if failures:
         return 1

@@ -56,8 +56,8 @@ def start(folder, module, words, threads, pin, flags=()):
     """Runs module:main(words) on a machine of its own; output and complaints are pipes."""
     cores = sorted(os.sched_getaffinity(0))[:threads]
     return subprocess.Popen(
-        ["erl", "+S", f"{threads}:{threads}", "+P", PROCESSES_MAX, *flags, "-noinput", "-pa", folder,
-         "-run", module, "main", *map(str, words)],
+        ["erl", "+S", f"{threads}:{threads}", "+P", PROCESSES_MAX, *flags, "-noinput",
+         "-pa", folder, "-run", module, "main", *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if pin == "cores" else None,
         env={**os.environ, "ERL_CRASH_DUMP_SECONDS": "0"})

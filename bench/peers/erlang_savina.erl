@@ -9,8 +9,8 @@
 %%
 %% An iteration: Module:run(Program, Run, Parameters) makes its processes, sends what the suite's
 %% driver sends, calls wait/0, which returns when all processes have ended, and returns an #outcome
-%% of messages, actors and values. Whoever finds a promise broken calls fail/2; then the machine ends
-%% with 1 and says why.
+%% of messages, actors and values. Whoever finds a promise broken calls fail/2; then the machine
+%% ends with 1 and says why.
 %%
 %% Messages: a process counts what it takes, and what it sends in answer; at its end it hands in
 %% both. So the sum of what was sent is that of the loops that sent it, and what was lost on the way
@@ -45,7 +45,8 @@ main([Module, Program, Threads, Iterations, Patience | Given]) ->
     halt(0).
 
 parameters([]) -> #{};
-parameters([Name, Value | Rest]) -> (parameters(Rest))#{list_to_atom(Name) => list_to_integer(Value)}.
+parameters([Name, Value | Rest]) ->
+    (parameters(Rest))#{list_to_atom(Name) => list_to_integer(Value)}.
 
 iterate(_, _, _, _, 0) -> ok;
 iterate(Module, Program, Run, Parameters, Left) ->

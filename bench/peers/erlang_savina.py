@@ -181,7 +181,7 @@ def take_lines(said, series, expected):
 
 
 def heard(machine, seconds):
-    """What the machine said and complained of; it looks at its own patience, and should it not..."""
+    """What the machine said and complained of. Its own patience ends it before ours does."""
     try:
         return machine.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -213,7 +213,7 @@ def run(given, folder, program):
 
 def print_sizes():
     for program, sizes in SIZES_OF.items():
-        print(f"{program:13}", *(f"{name}={'/'.join(map(str, each))}" for name, each in sizes.items()))
+        print(f"{program};", *(f"{name}={'/'.join(map(str, each))}" for name, each in sizes.items()))
 
 
 def main():

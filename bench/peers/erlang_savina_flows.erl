@@ -1,5 +1,5 @@
-%% The Savina programs that are pipelines, or a split and join of them. Protocols, sizes and checks are
-%% those of bench/savina/NAME.cpp.
+%% The Savina programs that are pipelines, or a split and join of them. Protocols, sizes and checks
+%% are those of bench/savina/NAME.cpp.
 -module(erlang_savina_flows).
 -export([run/3]).
 -import(erlang_savina, [begin_inner/2, wait/0, results/1, sum/2, check/2, spawn_flooded/1, arrive/1,
@@ -96,7 +96,8 @@ validation(Run, Count, Left, Sorted) ->
 sink(Run, Count, Nonzero, First, Last, Sum) ->
     receive
         {value, 0} -> sink(Run, Count + 1, Nonzero, First, 0, Sum);
-        {value, Value} when Nonzero =:= 0 -> sink(Run, Count + 1, 1, {Count, Value}, Value, Sum + Value);
+        {value, Value} when Nonzero =:= 0 ->
+            sink(Run, Count + 1, 1, {Count, Value}, Value, Sum + Value);
         {value, Value} -> sink(Run, Count + 1, Nonzero + 1, First, Value, Sum + Value);
         leave ->
             report(Run, {Count, Nonzero, case First of 0 -> {0, 0}; _ -> First end, Last, Sum}),
@@ -149,9 +150,9 @@ tagged_forward(Run, Channel, Next, Count) ->
         leave -> ?SEND(Next, leave), leave(Run, Count + 1, Count + 1)
     end.
 
-%% The suite's does not turn its buffer: values stand where they came, whatever their age. Here it is
-%% four lists: of values and coefficients those before the place of the next value, backwards, and
-%% those from there on. Until it is full the latter values are short.
+%% The suite's does not turn its buffer: values stand where they came, whatever their age. Here it
+%% is four lists: of values and coefficients those before the place of the next value, backwards,
+%% and those from there on. Until it is full the latter values are short.
 fir_filter_start(Run, Next, Coefficients) ->
     fir_filter(Run, Next, [], [], [], lists:reverse(Coefficients), 0, 0).
 

@@ -94,11 +94,12 @@ run(big, Run, #{'N' := Pings, 'W' := Peers}) ->
     [?SEND(Each, {pong, -1}) || Each <- All],
     wait(),
     {Indices, Received, Pongs} = lists:unzip3(lists:sort(results(Peers))),
+    Weighted = lists:zipwith(fun(Index, Count) -> (Index + 1) * Count end, Indices, Received),
     check(lists:usort(Pongs) =:= [Pings], "each peer gets a pong for each of its pings"),
     check(lists:sum(Received) =:= Pings * Peers, "each ping is received"),
     #outcome{sent = (Peers + 1) + Peers + 2 * Pings * Peers + 2 * Peers, actors = Peers + 1,
              values = [{pings, lists:sum(Received)}, {pongs, lists:sum(Pongs)},
-                       {weighted_sum, lists:sum([(I + 1) * R || {I, R} <- lists:zip(Indices, Received)])},
+                       {weighted_sum, lists:sum(Weighted)},
                        {min, lists:min(Received)}, {max, lists:max(Received)},
                        {pings_received_0_9, lists:sublist(Received, 10)}]};
 
@@ -124,8 +125,8 @@ pong(Run, Count) ->
 
 ping(Run, Pong, Left, Handled) ->
     receive
-        {send_pong, _} when Left > 0 -> ?SEND(self(), again), ping(Run, Pong, Left, Handled + 1);
-        {send_pong, _} ->
+        {send_pong, Pong} when Left > 0 -> ?SEND(self(), again), ping(Run, Pong, Left, Handled + 1);
+        {send_pong, Pong} ->
             ?SEND(Pong, stop),
             arrive(Run),
             leave(Run, Handled + 1, Handled + 1);

@@ -1,9 +1,9 @@
-%% The Savina programs whose actors are laid out once and then hear each other: a sorting network and
-%% a grid. Protocols, sizes and checks are those of bench/savina/NAME.cpp.
+%% The Savina programs whose actors are laid out once and then hear each other: a sorting network
+%% and a grid. Protocols, sizes and checks are those of bench/savina/NAME.cpp.
 -module(erlang_savina_networks).
 -export([run/3]).
--import(erlang_savina, [begin_inner/2, wait/0, results/1, sum/2, check/2, arrive/1, report/2, leave/3,
-                        leave/4]).
+-import(erlang_savina, [begin_inner/2, wait/0, results/1, sum/2, check/2, arrive/1, report/2,
+                        leave/3, leave/4]).
 -import(erlang_savina_random, [hash31/1, java/1, java_double/1]).
 -include("erlang_savina.hrl").
 
@@ -154,8 +154,8 @@ splitter(Run, Length, All, [Worker | _] = Turn, Left, Count) ->
             leave(Run, Count + length(All), Count + 1)
     end.
 
-%% Turn is the input whose turn it is, for Left values more; nothing of it waits. Waiting has a queue
-%% for each input of which something does: lists of the first and, turned round, of the last.
+%% Turn is the input whose turn it is, for Left values more; nothing of it waits. Waiting has a
+%% queue for each input of which something does: lists of the first and, turned round, of the last.
 joiner_start(Run, Length, Inputs, Next) ->
     joiner(Run, {Length, Inputs, Next}, #{}, 0, Length, 0, Inputs).
 
@@ -252,8 +252,8 @@ swept(Grid, Side, Row, Column, true) ->
     relaxed(element(Row * Side + Column + 1, Grid), Sum).
 
 beside(Row, Column, Rows, Columns) ->
-    [{R, C} || {R, C} <- [{Row, Column + 1}, {Row + 1, Column}, {Row, Column - 1}, {Row - 1, Column}],
-               R >= 0, R < Rows, C >= 0, C < Columns].
+    All = [{Row, Column + 1}, {Row + 1, Column}, {Row, Column - 1}, {Row - 1, Column}],
+    [{R, C} || {R, C} <- All, R >= 0, R < Rows, C >= 0, C < Columns].
 
 %% (0, 0) has colour 1.
 begins(Row, Column) -> (Row + Column) rem 2 =:= 0.
@@ -300,7 +300,8 @@ make_cells(Run, Grid, Side, Columns, Offset, Width) ->
 column(Cells, Side, Column) -> [maps:get({Row, Column}, Cells) || Row <- lists:seq(0, Side - 1)].
 
 with_column(Cells, Column, Pids) ->
-    maps:merge(Cells, maps:from_list([{{Row, Column}, Pid} || {Row, Pid} <- lists:enumerate(0, Pids)])).
+    Others = [{{Row, Column}, Pid} || {Row, Pid} <- lists:enumerate(0, Pids)],
+    maps:merge(Cells, maps:from_list(Others)).
 
 %% All cells that a cell may know, row by row.
 start_cells(Own, Known, Side, Width, Iterations) ->
@@ -309,7 +310,8 @@ start_cells(Own, Known, Side, Width, Iterations) ->
     lists:foreach(fun(Cell) -> ?SEND(Cell, {start, Iterations, All}) end, maps:values(Own)).
 
 sum_of_results(0, Total) -> Total;
-sum_of_results(Left, Total) -> receive {result, Number} -> sum_of_results(Left - 1, Total + Number) end.
+sum_of_results(Left, Total) ->
+    receive {result, Number} -> sum_of_results(Left - 1, Total + Number) end.
 
 %% Values that come before the start stay in the mailbox.
 cell(Run, {Row, Column, Rows, Width}, Value, Begins, Owner) ->

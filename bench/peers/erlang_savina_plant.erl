@@ -35,7 +35,8 @@ plant(spoil, _, Counts, To, Message) ->
     end;
 plant(_, _, _, To, Message) -> To ! Message.
 
-%% The first number becomes its complement; a message without one stays as it is.
+%% The first number becomes its complement, or the first process one that has ended; a message that
+%% has neither stays as it is.
 spoiled(Message) when is_tuple(Message) -> spoiled(Message, 1);
 spoiled(Message) -> Message.
 
@@ -43,5 +44,6 @@ spoiled(Message, Place) when Place > tuple_size(Message) -> Message;
 spoiled(Message, Place) ->
     case element(Place, Message) of
         Number when is_number(Number) -> setelement(Place, Message, -1 - Number);
+        Pid when is_pid(Pid) -> setelement(Place, Message, spawn(fun() -> ok end));
         _ -> spoiled(Message, Place + 1)
     end.

@@ -28,7 +28,8 @@ java_below(State, Limit) when Limit band -Limit =:= Limit ->
     {(Limit * Bits) bsr 31, Next};
 java_below(State, Limit) ->
     case java_bits(State, 31) of
-        {Bits, Next} when Bits - Bits rem Limit + Limit - 1 =< 16#7fffffff -> {Bits rem Limit, Next};
+        {Bits, Next} when Bits - Bits rem Limit + Limit - 1 =< 16#7fffffff ->
+            {Bits rem Limit, Next};
         {_, Next} -> java_below(Next, Limit)
     end.
 

@@ -1,5 +1,5 @@
-%% The Savina programs whose actors are a tree that grows while they run. Protocols, sizes and checks
-%% are those of bench/savina/NAME.cpp.
+%% The Savina programs whose actors are a tree that grows while they run. Protocols, sizes and
+%% checks are those of bench/savina/NAME.cpp.
 -module(erlang_savina_trees).
 -export([run/3]).
 -import(erlang_savina, [begin_inner/2, wait/0, results/1, sum/2, check/2, spawn_flooded/1, arrive/1,
@@ -51,7 +51,8 @@ run(uct, Run, #{max_nodes := Max, binomial := Binomial}) ->
     check(Size =:= 1 + Binomial * (Grants + 1) andalso Size + Binomial > Max andalso Size =< Max,
           "the tree grows to its limit"),
     check(Made =:= Families * Binomial andalso Made < Size, "no node is made without a grant"),
-    %% Each node is told to try, asks once and is terminated; each family made is told of, and walked.
+    %% Each node is told to try, asks once and is terminated; each family made is told of, and
+    %% walked.
     Walked = Binomial * (sum(Run, first) + 1),
     #outcome{sent = 1 + 3 * Made + Grants + Families - 1 + Walked,
              lost = Made - Requests + Grants - sum(Run, second), actors = Made + 1,
@@ -62,7 +63,8 @@ run(uct, Run, #{max_nodes := Max, binomial := Binomial}) ->
 %% -- facloc
 
 %% What a quadrant is from its begin to its end. Where it lies with its parent: top left, top right,
-%% bottom left, bottom right from 0; 3 less that is the other side. The borders are part of the area.
+%% bottom left, bottom right from 0; 3 less that is the other side. The borders are part of the
+%% area.
 -record(quadrant, {run, parent, where, area, depth, facility}).
 %% What changes in one that has split.
 -record(split, {
@@ -92,7 +94,8 @@ quadrant_start(Run, Plan, Facilities, Known, Deepest, Candidates) ->
 nearest(At, [First | Facilities]) -> nearest(At, Facilities, distance(At, First)).
 
 nearest(_, [], Least) -> Least;
-nearest(At, [First | Facilities], Least) -> nearest(At, Facilities, min(Least, distance(At, First))).
+nearest(At, [First | Facilities], Least) ->
+    nearest(At, Facilities, min(Least, distance(At, First))).
 
 distance({X1, Y1}, {X2, Y2}) -> math:sqrt((X1 - X2) * (X1 - X2) + (Y1 - Y2) * (Y1 - Y2)).
 
@@ -106,12 +109,13 @@ leaf(Plan, Facilities, Known, Deepest, Cost, Customers, Heard, Served) ->
             #quadrant{run = Run, area = Area} = Plan,
             ?REQUIRE(Run, has(Area, At), "a customer comes to a quadrant that has its point"),
             Dearer = Cost + nearest(At, Facilities),
+            All = [At | Customers],
             case Dearer > threshold() of
                 false ->
                     answer(Plan, Producer),
-                    leaf(Plan, Facilities, Known, Deepest, Dearer, [At | Customers], Heard, Served + 1);
+                    leaf(Plan, Facilities, Known, Deepest, Dearer, All, Heard, Served + 1);
                 true ->
-                    Split = split(Plan, Facilities, Known, Deepest, [At | Customers]),
+                    Split = split(Plan, Facilities, Known, Deepest, All),
                     answer(Plan, Producer),
                     inner(Plan, Split#split{heard = Heard, handled = Served + 1})
             end;
@@ -123,7 +127,8 @@ leaf(Plan, Facilities, Known, Deepest, Cost, Customers, Heard, Served) ->
 answer(#quadrant{parent = nobody}, Producer) -> ?SEND(Producer, next);
 answer(_, _) -> ok.
 
-split(#quadrant{run = Run, area = Area, depth = Depth} = Plan, Facilities, Known, Deepest, Customers) ->
+split(Plan, Facilities, Known, Deepest, Customers) ->
+    #quadrant{run = Run, area = Area, depth = Depth} = Plan,
     Sent = tell_parent(Plan, Plan#quadrant.facility, Depth),
     Deeper = max(Deepest, Depth),
     Me = self(),
@@ -337,9 +342,11 @@ node_start(Run, Top, Parent, Binomial, Height, Id) ->
 %% A node without children; what a grant says of its computation has no effect, as in the suite.
 leafless(Run, Top, Parent, Binomial, Height, Id, Traversals) ->
     receive
-        {generate, FirstId, _} -> family(Run, Top, Parent, Binomial, Height, Id, FirstId, Traversals);
+        {generate, FirstId, _} ->
+            family(Run, Top, Parent, Binomial, Height, Id, FirstId, Traversals);
         {generate_urgent, Chosen, FirstId, _} ->
-            ?REQUIRE(Run, Chosen >= 0 andalso Chosen < Binomial, "one of the children is the urgent one"),
+            ?REQUIRE(Run, Chosen >= 0 andalso Chosen < Binomial,
+                     "one of the children is the urgent one"),
             family(Run, Top, Parent, Binomial, Height, Id, FirstId, Traversals);
         traverse -> leafless(Run, Top, Parent, Binomial, Height, Id, Traversals + 1);
         terminate_tree -> leave(Run, 1, 2 + Traversals, [generate, generate_urgent])

@@ -1,5 +1,5 @@
-%% The Savina programs whose actors wait for each other: for an answer, a fork or a chair. Protocols,
-%% sizes and checks are those of bench/savina/NAME.cpp.
+%% The Savina programs whose actors wait for each other: for an answer, a fork or a chair.
+%% Protocols, sizes and checks are those of bench/savina/NAME.cpp.
 %%
 %% Who waits for an answer receives nothing else meanwhile, and what comes keeps its order: Erlang's
 %% selective receive. The reference that the answer carries is made in the same function, so that
@@ -47,8 +47,8 @@ run(barber, Run, #{'N' := Haircuts, 'W' := Seats, 'APR' := FactoryRate, 'AHR' :=
     check(Done =:= Haircuts andalso Cuts =:= Haircuts, "each customer's hair is cut once"),
     check(Attempts >= Haircuts, "each customer tries"),
     check(Most =< Seats, "no more wait than there are seats"),
-    %% An attempt is an enter and, unless it is the customer's last, a full and a returned. A haircut
-    %% is enter, start, done, next, done, and before it a wait or the room's own next.
+    %% An attempt is an enter and, unless it is the customer's last, a full and a returned. A
+    %% haircut is enter, start, done, next, done, and before it a wait or the room's own next.
     Refused = Attempts - Haircuts,
     #outcome{sent = Attempts + 2 * Refused + 6 * Haircuts + Sleeps + 3,
              lost = Haircuts + Wakes - Nexts, actors = Haircuts + 3,
@@ -87,7 +87,8 @@ run(banking, Run, #{'A' := Accounts, 'N' := Transfers}) ->
     Credited = Sum(fun(_, {_, _, C, _}) -> C end),
     Debited = Sum(fun(_, {_, _, _, D}) -> D end),
     check({Credits, Debits} =:= {Transfers, Transfers}, "each transfer is a credit and a debit"),
-    check(abs(Credited - Debited) =< 1.0e-9 * Credited, "what is taken from one is given to another"),
+    check(abs(Credited - Debited) =< 1.0e-9 * Credited,
+          "what is taken from one is given to another"),
     #outcome{sent = 4 * Transfers + Accounts + 1, actors = Accounts + 1,
              values = [{first3, First, {relative, 1.0e-12}},
                        {sum_amounts, Credited, {relative, 1.0e-9}},
@@ -195,7 +196,8 @@ room(Room, IsAsleep, Length, Front, Back) ->
             room(entered(Room, Length + 1), false, Length + 1, Front, [Customer | Back]);
         next when Length =:= 0 ->
             ?SEND(Room#room.barber, wait),
-            room(Room#room{nexts = Room#room.nexts + 1, sleeps = Room#room.sleeps + 1}, true, 0, [], []);
+            Slept = Room#room{nexts = Room#room.nexts + 1, sleeps = Room#room.sleeps + 1},
+            room(Slept, true, 0, [], []);
         next ->
             {First, Rest, Behind} = take_first(Front, Back),
             ?SEND(Room#room.barber, {enter, First, self()}),
@@ -334,10 +336,12 @@ account(Run, Index, Balance, {Credits, Debits, Credited, Debited} = Tally) ->
             Tag = make_ref(),
             ?SEND(To, {debit, Amount, self(), Tag}),
             receive {Tag, done} -> ?SEND(Teller, settled) end,
-            account(Run, Index, Balance - Amount, {Credits + 1, Debits, Credited + Amount, Debited});
+            Taken = {Credits + 1, Debits, Credited + Amount, Debited},
+            account(Run, Index, Balance - Amount, Taken);
         {debit, Amount, From, Tag} ->
             ?SEND(From, {Tag, done}),
-            account(Run, Index, Balance + Amount, {Credits, Debits + 1, Credited, Debited + Amount});
+            Given = {Credits, Debits + 1, Credited, Debited + Amount},
+            account(Run, Index, Balance + Amount, Given);
         stop ->
             report(Run, {Index, Tally}),
             arrive(Run),
