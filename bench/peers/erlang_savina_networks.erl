@@ -235,7 +235,9 @@ first_values(Left, State) ->
     {Drawn, Next} = java_double(State),
     [Drawn * ?SCALE | first_values(Left - 1, Next)].
 
-relaxed(Old, Neighbours) -> 0.25 * ?OMEGA * Neighbours + (1 - ?OMEGA) * Old.
+%% That both are floats is for erlc, which then computes without looking at each.
+relaxed(Old, Neighbours) when is_float(Old), is_float(Neighbours) ->
+    0.25 * ?OMEGA * Neighbours + (1.0 - ?OMEGA) * Old.
 
 %% The same without actors, sweep by sweep.
 relaxed_grid(Grid, Side, Iterations) ->

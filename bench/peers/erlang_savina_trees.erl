@@ -97,7 +97,9 @@ nearest(_, [], Least) -> Least;
 nearest(At, [First | Facilities], Least) ->
     nearest(At, Facilities, min(Least, distance(At, First))).
 
-distance({X1, Y1}, {X2, Y2}) -> math:sqrt((X1 - X2) * (X1 - X2) + (Y1 - Y2) * (Y1 - Y2)).
+%% That all are floats is for erlc, which then computes without looking at each.
+distance({X1, Y1}, {X2, Y2}) when is_float(X1), is_float(Y1), is_float(X2), is_float(Y2) ->
+    math:sqrt((X1 - X2) * (X1 - X2) + (Y1 - Y2) * (Y1 - Y2)).
 
 threshold() -> ?ALPHA * math:sqrt(2.0) * ?GRID.
 

@@ -255,7 +255,8 @@ customer(Run, Factory, Fulls, Others) ->
 %% -- logmap
 
 rate_of(Series) -> ?FIRST_RATE + Series * ?STEP.
-following(Rate, Term) -> Rate * Term * (1 - Term).
+%% That both are floats is for erlc, which then computes without looking at each.
+following(Rate, Term) when is_float(Rate), is_float(Term) -> Rate * Term * (1.0 - Term).
 
 iterated(_, Term, 0) -> Term;
 iterated(Rate, Term, Left) -> iterated(Rate, following(Rate, Term), Left - 1).
