@@ -138,9 +138,10 @@ work* worker::recheck_before_sleep() noexcept {
 work* worker::steal() noexcept {
   const std::size_t count = scheduler_.process_worker_count();
   if (count < 2) return nullptr;
-  if (scheduler_.balance_.is_paused_at(base::ticks())) return steal_stuck();
+  const bool may_share = !scheduler_.balance_.is_paused_at(base::ticks());
   std::size_t victim_index = random_.next_below(static_cast<std::uint32_t>(count));
-  for (std::size_t step = 0; step < count; ++step, victim_index = (victim_index + 1) % count) {
+  for (std::size_t step = 0; may_share && step < count;
+       ++step, victim_index = (victim_index + 1) % count) {
     if (victim_index == index_) continue;
     worker& victim = scheduler_.worker_at(victim_index);
     // A lone process stays where its messages are; the sentinel looks after a stuck one.
