@@ -42,8 +42,7 @@ struct spawn_options {
   /// Registered before on_start runs; at most 255 bytes. Empty = none. Borrowed for the call.
   std::string_view name{};
   /// User messages the mailbox holds before it answers `full`; 0 = unbounded. Control is not
-  /// counted. The message being handled is, and of those handled before it a sixteenth of the
-  /// bound may be, for a moment.
+  /// counted.
   std::uint32_t mailbox_max = 0;
   overflow_policy overflow = overflow_policy::reject;
   /// For overflow_policy::fallback, which needs one.

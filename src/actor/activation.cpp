@@ -382,9 +382,9 @@ template <owner_kind Kind>
     return run_backlog<Kind>(by, self);
   }
   std::uint32_t credits = lone->lane >> 7;
+  return_credits(by, self, credits);
   const std::uint8_t wants = attend(by, self, lone);
   count_in<Kind>(self);
-  return_credits(by, self, credits);
   if (wants != 0) [[unlikely]] {
     return leave_wanting(by, self, lone, wants);
   }
