@@ -70,7 +70,8 @@ class mailbox {
   /// on top and of the same lane, and `last` become one chain, so that a long backlog is taken
   /// as a list and not link by link.
   [[nodiscard]] push_outcome push_own(envelope* last, bool is_control) noexcept {
-    std::uintptr_t seen = word_.load(base::relaxed);  // Relaxed: nobody else takes from it.
+    // [MB6] acquire: sees what is on top, as in lone; another thread may have pushed it.
+    std::uintptr_t seen = word_.load(base::acquire);
     if (seen == owned || (seen & flags) != 0) return push(last, is_control);
     envelope* const top = chain_of(seen);
     constexpr std::uint8_t compared = lane_mask | lane_may_grow;
