@@ -52,9 +52,7 @@ void absorb_above(execution& by, slot& self, envelope* held) noexcept {
   if (envelope* const newest = self.box.take_above(held)) absorb(by, self, newest, held);
 }
 
-// Relaxed: a count; credits go back in batches (PROTOCOLS 21), not more than a sixteenth of the
-// bound late.
-constexpr std::uint32_t credit_batches = 16;
+// Relaxed: a count; credits go back once a batch (PROTOCOLS 21).
 void return_credits(execution& by, slot& self, std::uint32_t& credits) noexcept {
   if (credits == 0) return;
   const std::uint32_t before = self.bounded_count.fetch_sub(credits, base::relaxed);
@@ -143,12 +141,7 @@ template <owner_kind Kind>
       absorb_new_mail(by, self);
       continue;
     }
-    if ((next->lane & lane_has_credit) != 0) [[unlikely]] {
-      // Before the handler: who is answered finds the room that he took, but for a sixteenth.
-      if (++credits * credit_batches >= execution::credits_max(self)) {
-        return_credits(by, self, credits);
-      }
-    }
+    credits += next->lane >> 7;
     const std::uint8_t wants = attend(by, self, next);
     count_in<Kind>(self);
     if (wants != 0) [[unlikely]] {
@@ -382,9 +375,9 @@ template <owner_kind Kind>
     return run_backlog<Kind>(by, self);
   }
   std::uint32_t credits = lone->lane >> 7;
-  return_credits(by, self, credits);
   const std::uint8_t wants = attend(by, self, lone);
   count_in<Kind>(self);
+  return_credits(by, self, credits);
   if (wants != 0) [[unlikely]] {
     return leave_wanting(by, self, lone, wants);
   }
