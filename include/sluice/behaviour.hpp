@@ -150,6 +150,7 @@ void invoke_request(void* object, envelope& carried) {
   A& actor = *static_cast<A*>(object);
   auto& asked = payload_of<request_of<M>>(carried);
   if constexpr (answers_later<A, M>) {
+    asked.answer.close_deadline();
     run_handler(actor, carried, [&]() -> decltype(auto) {
       return actor.on(std::move(asked.message), std::move(asked.answer));
     });
@@ -164,12 +165,9 @@ void invoke_request(void* object, envelope& carried) {
     begin_task(actor.place(), carried, root);
   } else if constexpr (std::is_void_v<decltype(call_handler(actor, asked.message))>) {
     call_handler(actor, asked.message);
-    asked.answer.answer({});
-  } else if constexpr (std::is_same_v<decltype(call_handler(actor, asked.message)),
-                                      typename M::reply>) {
-    asked.answer.reply(call_handler(actor, asked.message));
+    asked.answer.answer_at_return(actor.place(), result<typename M::reply>{});
   } else {
-    asked.answer.answer(call_handler(actor, asked.message));
+    asked.answer.answer_at_return(actor.place(), call_handler(actor, asked.message));
   }
 }
 

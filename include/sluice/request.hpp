@@ -63,6 +63,7 @@ struct completion_kind {
 };
 
 /// Where an answer goes: to a request of a process or meta, or to a thread that waits.
+/// The deadline may be open (calls.cpp): negative, not known before somebody asks for it.
 struct reply_address {
   union {
     gate* node = nullptr;   ///< of who asked; outlives it
@@ -76,12 +77,22 @@ struct reply_address {
   std::uint32_t generation = 0;
 };
 
-using build_answer = void (*)(void* where, ref id, void* answer);
+/// How an answer is made, where its type is not known; what it is made of is moved from.
+struct answer_builder {
+  void (*complete)(void* where, ref id, void* answer) noexcept;  ///< a completion
+  void (*place)(void* where, void* answer) noexcept;  ///< a result, for who waits in a call
+};
 /// Who is said to have sent the answer.
 enum class answer_by : bool { whose_flow_it_is, nobody };
-/// Any thread, also after the node's end.
-send_outcome give_answer(const reply_address& to, build_answer build, void* answer,
+/// Any thread, also after the node's end. `id` is that of `to`, which has it no more.
+send_outcome give_answer(const reply_address& to, ref id, const answer_builder& build, void* answer,
                          answer_by whom) noexcept;
+/// The same from the handler flow of `self`.
+void give_answer(slot& self, const reply_address& to, ref id, const answer_builder& build,
+                 void* answer) noexcept;
+
+/// Makes an open deadline one: from now on.
+void close_deadline(reply_address& to) noexcept;
 
 template <class M>
 void fail_completion(void* where, ref id, const error& why) noexcept {
@@ -105,11 +116,11 @@ class [[nodiscard]] reply_to {
 
   reply_to() noexcept = default;
   explicit reply_to(const core::reply_address& to) noexcept : to_(to) {}
-  reply_to(reply_to&& other) noexcept : to_(std::exchange(other.to_, {})) {}
+  reply_to(reply_to&& other) noexcept : to_(other.take()) {}
   reply_to& operator=(reply_to&& other) noexcept {
     if (this != &other) {
       drop();
-      to_ = std::exchange(other.to_, {});
+      to_ = other.take();
     }
     return *this;
   }
@@ -121,7 +132,7 @@ class [[nodiscard]] reply_to {
   noexcept {
     if (!is_valid()) return send_outcome::unknown;
     reply_type made(static_cast<reply_type>(std::forward<Value>(value)));
-    return core::give_answer(std::exchange(to_, {}), &build_value, &made,
+    return core::give_answer(to_, std::exchange(to_.id, {}), builder_from<reply_type>, &made,
                              core::answer_by::whose_flow_it_is);
   }
   send_outcome reply() noexcept requires std::is_void_v<reply_type> { return answer({}); }
@@ -133,6 +144,7 @@ class [[nodiscard]] reply_to {
 
   /// When the requester gives up; what is answered later is in vain.
   [[nodiscard]] std::chrono::steady_clock::time_point deadline() const noexcept {
+    // Never open: close_deadline came before its handler, or a move.
     return std::chrono::steady_clock::time_point{
         std::chrono::duration_cast<std::chrono::steady_clock::duration>(
             std::chrono::nanoseconds{to_.deadline_ns})};
@@ -142,23 +154,51 @@ class [[nodiscard]] reply_to {
 
   /// For the library, before it is sent.
   [[nodiscard]] core::reply_address& where() noexcept { return to_; }
+  /// For the library, before a handler gets it as it lies in its envelope.
+  void close_deadline() noexcept {
+    if (to_.deadline_ns < 0) [[unlikely]]
+      core::close_deadline(to_);
+  }
+  /// For the library: what the handler of `self` returned is the answer. It has not answered yet.
+  template <class Value>
+  void answer_at_return(core::slot& self, Value&& value) noexcept {
+    if (!is_valid()) return;  // The handler put its message aside, answer and all.
+    if constexpr (std::is_same_v<Value, reply_type>) {
+      core::give_answer(self, to_, std::exchange(to_.id, {}), builder_from<reply_type>, &value);
+    } else {
+      result<reply_type> made(std::forward<Value>(value));
+      core::give_answer(self, to_, std::exchange(to_.id, {}), builder_from<result<reply_type>>,
+                        &made);
+    }
+  }
   /// For the library: it was lost on its way.
   void lose(error why) noexcept {
     static_cast<void>(give(result<reply_type>{why}, core::answer_by::nobody));
   }
 
  private:
-  static void build(void* where, ref id, void* what) {
-    new (where) completion<M>{id, 0, std::move(*static_cast<result<reply_type>*>(what))};
+  // Each in place: a result that is copied on its way costs more than the rest.
+  template <class From>
+  static void complete_with(void* where, ref id, void* what) noexcept {
+    new (where) completion<M>{id, 0, result<reply_type>(std::move(*static_cast<From*>(what)))};
   }
-  // In place: a result that is copied on its way costs more than the rest.
-  static void build_value(void* where, ref id, void* what) {
-    auto& value = *static_cast<std::add_pointer_t<reply_type>>(what);
-    new (where) completion<M>{id, 0, result<reply_type>(std::move(value))};
+  template <class From>
+  static void place_with(void* where, void* what) noexcept {
+    new (where) result<reply_type>(std::move(*static_cast<From*>(what)));
   }
+  template <class From>
+  static constexpr core::answer_builder builder_from{&complete_with<From>, &place_with<From>};
+
   send_outcome give(result<reply_type> what, core::answer_by whom) noexcept {
     if (!is_valid()) return send_outcome::unknown;
-    return core::give_answer(std::exchange(to_, {}), &build, &what, whom);
+    return core::give_answer(to_, std::exchange(to_.id, {}), builder_from<result<reply_type>>,
+                             &what, whom);
+  }
+  core::reply_address take() noexcept {
+    close_deadline();
+    core::reply_address taken = to_;
+    to_.id = {};
+    return taken;
   }
   void drop() noexcept {
     if (is_valid()) lose({error_code::no_reply, 0, "request: let go of unanswered"});

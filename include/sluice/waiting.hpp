@@ -25,14 +25,22 @@ namespace core {
 
 inline constexpr std::int64_t waits_for_ever = INT64_MAX;
 
+///             sent    answered, or refused
+///   asking    sent    answered
+///   sent      -       answered
+enum class call_stage : std::uint8_t { asking, sent, answered };
+
 /// What one handler waits for; lives in the frame of the coroutine that awaits it. It is settled
 /// once: by the message with its ref, or by its time.
 struct wait {
   slot* process;
   /// Moves what came out of `payload`, or with none notes `why` (none: the time has come).
   void (*settle)(wait& what, void* payload, const error& why) noexcept;
-  std::int64_t deadline_ns = waits_for_ever;
-  ref id{};  ///< 0 = nothing is awaited but the time
+  std::int64_t deadline_ns = waits_for_ever;  ///< may be open (calls.cpp): negative
+  ref id{};                                   ///< 0 = nothing is awaited but the time
+  // Of a call:
+  std::uint32_t result_at = 0;  ///< from here; its answer may be made there, once it is sent
+  call_stage stage = call_stage::asking;
 };
 
 /// True: the process waits. False: `what` has been settled with an error.
@@ -117,12 +125,19 @@ void take_call_reply(slot& self, envelope& carried) {
   static_cast<void>(settle_wait(self, done.id, &done));
 }
 
-/// Checks a call and gives the envelope for it, or null and `why`.
-[[nodiscard]] envelope* open_call(wait& what, address to, std::uint8_t block, std::size_t bytes,
-                                  error& why) noexcept;
-/// Says in it where the answer goes, and sends it. A refusal answers it.
-void post_call(wait& what, envelope* carried, reply_address& answer, const completion_kind& kind,
-               address to) noexcept;
+/// A call that may be made: its envelope, and whose it is to be. No envelope: the wait has been
+/// settled with an error.
+struct opened_call {
+  envelope* carried;
+  slot* to;
+};
+[[nodiscard]] opened_call open_call(wait& what, const address& to, std::uint8_t block,
+                                    std::size_t bytes) noexcept;
+/// Says in it where the answer goes, and sends it; a refusal answers it. True: the process waits.
+/// False: `what` has been settled with an error, and nothing was sent.
+[[nodiscard]] bool post_call(wait& what, process_promise_base& awaiter, const opened_call& call,
+                             reply_address& answer, const completion_kind& kind,
+                             std::chrono::nanoseconds timeout) noexcept;
 
 template <request_type M>
 class call_wait : wait {
@@ -132,23 +147,36 @@ class call_wait : wait {
   static constexpr bool resumes_its_process = true;
   call_wait(slot& self, const message_type& type, address to, M&& asked,
             std::chrono::nanoseconds timeout) noexcept
-      : wait{&self, &note}, asked_{&type, to, timeout, std::move(asked)} {}
+      : wait{&self, &note}, asked_{&type, to, timeout, std::move(asked)} {
+    result_at = static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(&outcome_) -
+                                           reinterpret_cast<std::byte*>(static_cast<wait*>(this)));
+  }
   call_wait(const call_wait&) = delete;
   call_wait& operator=(const call_wait&) = delete;
   ~call_wait() {
-    if (is_settled_) {
-      outcome_.~result<reply>();
-    } else if (!is_sent_) {
-      asked_.~question();
+    switch (stage) {
+      case call_stage::asking: asked_.~question(); break;
+      case call_stage::sent: break;
+      case call_stage::answered: outcome_.~result<reply>(); break;
     }
   }
 
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> awaiter) noexcept {
-    deadline_ns = deadline_of(*process, asked_.timeout);
-    if (!send()) return false;
-    return begin_wait(*this, awaiter.promise());
+    using payload = request_of<M>;
+    constexpr std::size_t bytes = payload_offset<payload>() + sizeof(payload);
+    const opened_call opened = open_call(*this, asked_.to, block_class_for(bytes), bytes);
+    if (opened.carried == nullptr) return false;
+    opened.carried->type = asked_.type;
+    auto* const made =
+        new (reinterpret_cast<std::byte*>(opened.carried) + payload_offset<payload>())
+            payload{{}, std::move(asked_.message)};
+    const std::chrono::nanoseconds timeout = asked_.timeout;
+    asked_.~question();
+    stage = call_stage::sent;
+    return post_call(*this, awaiter.promise(), opened, made->answer.where(), call_reply_kind_of<M>,
+                     timeout);
   }
   [[nodiscard]] result<reply> await_resume() noexcept { return std::move(outcome_); }
 
@@ -160,30 +188,10 @@ class call_wait : wait {
     M message;
   };
 
-  bool send() noexcept {
-    using payload = request_of<M>;
-    constexpr std::size_t bytes = payload_offset<payload>() + sizeof(payload);
-    error why;
-    envelope* const carried = open_call(*this, asked_.to, block_class_for(bytes), bytes, why);
-    if (carried == nullptr) {
-      note(*this, nullptr, why);
-      return false;
-    }
-    carried->type = asked_.type;
-    auto* const made = new (reinterpret_cast<std::byte*>(carried) + payload_offset<payload>())
-        payload{{}, std::move(asked_.message)};
-    const address to = asked_.to;
-    asked_.~question();
-    is_sent_ = true;
-    post_call(*this, carried, made->answer.where(), call_reply_kind_of<M>, to);
-    return true;
-  }
-
   static void note(wait& what, void* payload, const error& why) noexcept {
     auto& self = static_cast<call_wait&>(what);
-    if (!self.is_sent_) self.asked_.~question();
-    self.is_sent_ = true;
-    self.is_settled_ = true;
+    if (self.stage == call_stage::asking) self.asked_.~question();
+    self.stage = call_stage::answered;
     if (payload != nullptr) {
       new (&self.outcome_) result<reply>(std::move(static_cast<completion<M>*>(payload)->answer));
     } else if (why.code == error_code::none) {
@@ -197,8 +205,6 @@ class call_wait : wait {
     question asked_;
     result<reply> outcome_;
   };
-  bool is_sent_ = false;  // asked_ is gone
-  bool is_settled_ = false;
 };
 
 /// When who asked for what is being handled gives up; the clock's end when nobody waits.
@@ -245,6 +251,8 @@ class waiting : public Base {
   [[nodiscard]] core::yield_wait yield() noexcept { return core::yield_wait{*this->self_}; }
 
   /// When the requester of what is being handled gives up: time_point::max() when nobody waits.
+  /// Not before the time-out has passed since the request. Ask early: it
+  /// may be late by as long as the handler has run, waits not counted, before it first asked.
   [[nodiscard]] std::chrono::steady_clock::time_point deadline() const noexcept {
     return deadline_of_current(*this->self_);
   }

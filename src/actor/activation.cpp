@@ -6,6 +6,7 @@
 #include "actor/budget.hpp"
 #include "actor/delivery.hpp"
 #include "actor/drop_oldest.hpp"
+#include "actor/hand_off.hpp"
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
@@ -78,18 +79,21 @@ enum class leaving : bool { parked, waiting };
 }
 
 // The held message is handled and nothing else is known of: gives the right to run back, or, of a
-// process, lingers. True, and the slot is another's (A1), or false: there is new mail above it.
+// process, lingers. True, and the slot is another's (A1), or false: there is new mail above it, or
+// what its handler waits for is there.
 template <owner_kind Kind, leaving How>
 [[gnu::always_inline]] inline bool leave_after(execution& by, slot& self, envelope* held) noexcept {
-  release_ownership(by, self);
   if constexpr (Kind == owner_kind::process) {
     sched::worker& on = *by.worker;
     if (on.may_linger(&self.job) && self.box.has_only(held)) {
+      release_ownership(by, self);
       self.job.kept = held;  // A4
       if (sched::work* const before = on.linger(&self.job)) settle_lingering(before, on);
       return true;
     }
   }
+  if (How == leaving::waiting && !begin_open_deadline(by, self)) return false;  // SU5
+  release_ownership(by, self);
   if (try_leave_after(self, held, How)) [[likely]] {  // A2
     by.free_block(held);
     return true;
@@ -98,13 +102,12 @@ template <owner_kind Kind, leaving How>
   return false;
 }
 
-// Owner of one that may have lingered: goes on with its new mail. False: there is none, it was only
-// stolen, and it is gone.
-[[gnu::always_inline]] inline bool go_on(execution& by, slot& self, leaving how) noexcept {
-  auto* const held = static_cast<envelope*>(self.job.kept);
-  if (held == nullptr) return true;
-  self.job.kept = nullptr;
+// Owner of one that lingered and has new mail, or was stolen and has none: takes the kept envelope
+// from beneath, or leaves. False: it is gone.
+[[gnu::always_inline]] inline bool go_on(execution& by, slot& self, envelope* held,
+                                         leaving how) noexcept {
   if (self.box.has_only(held)) [[unlikely]] {
+    self.job.kept = nullptr;
     release_ownership(by, self);
     if (try_leave_after(self, held, how)) {  // A1, A2
       by.free_block(held);
@@ -112,6 +115,7 @@ template <owner_kind Kind, leaving How>
     }
     take_ownership(by, self);
   }
+  self.job.kept = nullptr;
   if (!self.box.drop_beneath_one(held)) absorb_above(by, self, held);
   by.free_block(held);
   return true;
@@ -199,22 +203,28 @@ bool is_for_user(const slot& self, const message_type& type) noexcept {
   return true;
 }
 
-// The answer that the handler waits for came alone: it stays in the word until the process is about
-// to leave. False: there is more to do.
-[[nodiscard]] bool serve_lone_reply(execution& by, slot& self, envelope* held) noexcept {
-  held->type->when_unhandled(self, *held);
-  base::add_single_writer(by.counters.handled, std::uint64_t{1});
-  by.destroy_payload(held);
-  const std::uint8_t wants =
-      (self.wants & wants_resumption) != 0 ? resume(by, self) : wants_suspension;
+[[gnu::noinline]] loop_end serve_until_answered(execution& by, slot& self) noexcept;
+[[nodiscard]] loop_end leave_resumed(execution& by, slot& self, std::uint8_t wants) noexcept;
+
+// The envelope that is alone in the word was handled, and stays there until the process is about to
+// leave: goes on with the handler, if what it waits for is there.
+[[gnu::always_inline]] inline loop_end go_on_holding(execution& by, slot& self,
+                                                     envelope* held) noexcept {
+  std::uint8_t wants = wants_suspension;
+  if ((self.wants & wants_resumption) != 0) {
+    by.may_leave_open = true;  // SU5
+    wants = resume(by, self);
+    by.may_leave_open = false;
+  }
   if (wants == wants_suspension) {
     self.wants = 0;
     if (leave_after<owner_kind::process, leaving::waiting>(by, self, held)) [[likely]]
-      return true;  // A1
+      return loop_end::parked;  // A1
   }
   absorb_above(by, self, held);
   by.free_block(held);
-  return false;
+  if (!is_suspended(self) || self.wants != 0) return leave_resumed(by, self, self.wants);
+  return serve_until_answered(by, self);
 }
 
 envelope* lone_reply(slot& self) noexcept {
@@ -311,12 +321,8 @@ void hand_over_received(execution& by, slot& self, envelope* found) noexcept {
 
 // The owner of a process whose handler waits: serves control mail until what it waits for is there,
 // goes on with it, and, once it is over, with the mail.
-[[gnu::noinline]] loop_end run_waiting(execution& by, slot& self) noexcept {
+loop_end serve_until_answered(execution& by, slot& self) noexcept {
   budget left{by.node.budget};
-  if (envelope* const held = lone_reply(self)) {
-    if (serve_lone_reply(by, self, held)) return loop_end::parked;
-    if (!is_suspended(self) || self.wants != 0) return leave_resumed(by, self, self.wants);
-  }
   while (true) {
     if (loop_end how{}; !serve_control(by, self, left, how)) return how;
     if ((self.wants & wants_resumption) == 0) {
@@ -332,6 +338,16 @@ void hand_over_received(execution& by, slot& self, envelope* found) noexcept {
     }
     self.wants = 0;
   }
+}
+
+// The same; the answer that the handler waits for, if it came alone, is held.
+[[gnu::noinline]] loop_end run_waiting(execution& by, slot& self) noexcept {
+  envelope* const held = lone_reply(self);
+  if (held == nullptr) return serve_until_answered(by, self);
+  held->type->when_unhandled(self, *held);
+  base::add_single_writer(by.counters.handled, std::uint64_t{1});
+  by.destroy_payload(held);
+  return go_on_holding(by, self, held);
 }
 
 loop_end leave_suspended(execution& by, slot& self) noexcept {
@@ -388,6 +404,37 @@ template <owner_kind Kind>
   return run_backlog<Kind>(by, self);
 }
 
+// The message in hand, before what is in the word above the kept envelope.
+[[gnu::always_inline]] inline loop_end run_in_hand(execution& by, slot& self,
+                                                   envelope* given) noexcept {
+  envelope* const held = given->older;  // HO3
+  self.job.kept = nullptr;
+  if (!self.box.has_only(held)) [[unlikely]] {  // HO1
+    self.mail.put_last(*given);
+    absorb_above(by, self, held);
+    by.free_block(held);
+    return run_backlog<owner_kind::process>(by, self);
+  }
+  by.may_leave_open = true;  // SU5
+  const std::uint8_t wants = attend(by, self, given);
+  by.may_leave_open = false;
+  if (wants == 0) [[likely]] {
+    by.free_block(given);
+    if (leave_after<owner_kind::process, leaving::parked>(by, self, held)) [[likely]]
+      return loop_end::parked;  // A1
+  } else if (wants == wants_suspension) {
+    self.job.run = &run_suspended;
+    self.wants = 0;
+    if (leave_after<owner_kind::process, leaving::waiting>(by, self, held)) return loop_end::parked;
+  }
+  absorb_above(by, self, held);
+  by.free_block(held);
+  if (wants == 0) return run_backlog<owner_kind::process>(by, self);
+  if (wants == wants_suspension) return serve_until_answered(by, self);
+  if ((wants & wants_suspension) == 0) let_go_of_block(by, given, wants);
+  return (wants & wants_exit) != 0 ? loop_end::wants_end : leave_suspended(by, self);
+}
+
 // The tenant's slot may be another's.
 [[gnu::always_inline]] inline void finish_end(execution& by) noexcept {
   by.running = nullptr;
@@ -412,7 +459,9 @@ void settle_lingering(sched::work* job, sched::worker& on) noexcept {
   execution& by = execution_on(on);
   auto* const held = static_cast<envelope*>(job->kept);
   const leaving how = job->run == &run_suspended ? leaving::waiting : leaving::parked;
-  if (self.box.has_only(held)) {
+  const bool is_quiet =
+      self.box.has_only(held) && (how == leaving::parked || begin_open_deadline(by, self));  // SU5
+  if (is_quiet) {
     job->kept = nullptr;
     if (try_leave_after(self, held, how)) {  // A1
       on.note_lingered(false);
@@ -428,7 +477,10 @@ void run_process(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
   execution& by = execution_on(on);
   take_ownership(by, self);
-  if (!go_on(by, self, leaving::parked)) return;
+  if (envelope* const kept = kept_by(self)) {
+    if (has_in_hand(self)) return end_activation(job, on, run_in_hand(by, self, kept));
+    if (!go_on(by, self, kept, leaving::parked)) return;
+  }
   end_activation(job, on, run_messages<owner_kind::process>(by, self));
 }
 
@@ -436,7 +488,16 @@ void run_suspended(sched::work* job, sched::worker& on) {
   slot& self = slot_of(job);
   execution& by = execution_on(on);
   take_ownership(by, self);
-  if (!go_on(by, self, leaving::waiting)) return;
+  if (envelope* const held = kept_by(self)) {
+    if (has_in_hand(self)) base::add_single_writer(by.counters.handled, std::uint64_t{1});  // HO4
+    const bool is_ready =
+        (self.wants & wants_resumption) != 0 || !begin_open_deadline(by, self);  // SU5
+    if (is_ready && self.box.has_only(held)) [[likely]] {
+      self.job.kept = nullptr;
+      return end_activation(job, on, go_on_holding(by, self, held));
+    }
+    if (!go_on(by, self, held, leaving::waiting)) return;
+  }
   end_activation(job, on, run_waiting(by, self));
 }
 

@@ -8,7 +8,8 @@
 //   A2 Nothing but bookkeeping stands between "lanes empty" and the park.
 //   A3 A handler's exception becomes the owner's exit reason and goes no further.
 //   A4 One that lingers (sched/worker.hpp) keeps the right to run: its last message, handled, is
-//      held in the word and named by job.kept until it is settled or runs on.
+//      held in the word and named by job.kept until it is settled or runs on. Its worker may take
+//      it back and give it something to do (hand_off.hpp).
 #pragma once
 
 #include "actor/execution.hpp"

@@ -38,28 +38,10 @@ std::uint8_t finish_wanting(execution& by, slot& self, envelope* carried,
   return self.wants;
 }
 
-std::uint8_t resume(execution& by, slot& self) noexcept {
-  self.wants = static_cast<std::uint8_t>(self.wants & ~wants_resumption);
-  process_promise_base& handler = take_handler(self);
-  envelope* const carried = handler.carried;
-  by.current = carried;
-#if defined(__cpp_exceptions)
-  try {
-    continue_task(handler);
-  } catch (...) {
-    end_by_exception(by, self, *carried);
-  }
-#else
-  continue_task(handler);
-#endif
-  by.current = nullptr;
-  if ((self.wants & wants_suspension) != 0) {
-    by.end_run_of_sends();
-  } else {
-    put_back_deferred(self);
-    finish_message(by, carried, true);
-    let_go_of_block(by, carried, self.wants);
-  }
+std::uint8_t finish_resumed(execution& by, slot& self, envelope* carried) noexcept {
+  put_back_deferred(self);
+  finish_message(by, carried, true);
+  let_go_of_block(by, carried, self.wants);
   return self.wants;
 }
 

@@ -12,6 +12,7 @@
 
 #include "actor/delivery.hpp"
 #include "actor/slot.hpp"
+#include "actor/waiting_handler.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -73,8 +74,9 @@ std::uint8_t finish_wanting(execution& by, slot& self, envelope* carried, bool i
   try {
     is_handled = dispatch(by, self, *carried);
   } catch (...) {
-    is_handled = true;
     end_by_exception(by, self, *carried);
+    by.current = nullptr;
+    return finish_wanting(by, self, carried, true);
   }
 #else
   is_handled = dispatch(by, self, *carried);
@@ -98,7 +100,28 @@ std::uint8_t finish_wanting(execution& by, slot& self, envelope* carried, bool i
   }
 }
 
+/// Of a handler that waited and is over.
+std::uint8_t finish_resumed(execution& by, slot& self, envelope* carried) noexcept;
+
 /// Goes on with the handler that waits; what the owner wants afterwards.
-std::uint8_t resume(execution& by, slot& self) noexcept;
+inline std::uint8_t resume(execution& by, slot& self) noexcept {
+  self.wants = static_cast<std::uint8_t>(self.wants & ~wants_resumption);
+  process_promise_base& handler = take_handler(self);
+  envelope* const carried = handler.carried;
+  by.current = carried;
+#if defined(__cpp_exceptions)
+  try {
+    continue_task(handler);
+  } catch (...) {
+    end_by_exception(by, self, *carried);
+  }
+#else
+  continue_task(handler);
+#endif
+  by.current = nullptr;
+  if ((self.wants & wants_suspension) == 0) return finish_resumed(by, self, carried);
+  by.end_run_of_sends();
+  return self.wants;
+}
 
 }  // namespace sluice::inline v0::core

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "actor/execution.hpp"
+#include "actor/hand_off.hpp"
 #include "actor/node_core.hpp"
 #include "sched/worker.hpp"
 
@@ -90,6 +91,11 @@ inline send_outcome execution::push_unbounded(slot& to, envelope* last, bool is_
   return push_refused(to, last);
 }
 
+inline bool execution::take_for_hand_off(slot& to) noexcept {
+  return worker->lingering() == &to.job && chain_last_ == nullptr && !is_bounded(to) &&  // HO2
+         take_quiet(*this, to, &run_process);
+}
+
 inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t to_slot,
                                                std::uint32_t to_generation,
                                                priority lane) noexcept {
@@ -107,6 +113,7 @@ inline send_outcome execution::deliver_counted(envelope* carried, std::uint32_t 
     chain_target_ = to;
     chain_generation_ = to_generation;
     chain_lane_ = lane;
+    if (worker->lingering() == &to->job) return deliver_by_hand(carried, *to, lane);
     return push(*to, carried, is_control_lane(lane));
   }
   if (chain_last_ != nullptr) {

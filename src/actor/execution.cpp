@@ -122,6 +122,19 @@ send_outcome execution::push_bounded(slot& to, envelope* last) noexcept {
   return take_credit(to, last) ? push_unbounded(to, last, false) : push_overflowing(to, last);
 }
 
+send_outcome execution::push_after_all(envelope* carried, slot& to, priority lane) noexcept {
+  return push(to, carried, is_control_lane(lane));
+}
+
+// To one that lingers here; no chain stands before it.
+send_outcome execution::deliver_by_hand(envelope* carried, slot& to, priority lane) noexcept {
+  if (is_bounded(to) || !take_quiet(*this, to, &run_process)) [[unlikely]] {  // HO2
+    return push_after_all(carried, to, lane);
+  }
+  hand_message(*this, to, *carried);
+  return send_outcome::accepted;
+}
+
 // A chain to somebody else stands before it.
 send_outcome execution::deliver_past_chain(envelope* carried, slot& to, priority lane) noexcept {
   publish_chain();

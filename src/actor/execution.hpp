@@ -88,6 +88,8 @@ class execution {
   /// Foreign threads: the node has stopped and let go of it.
   base::atomic<bool> is_detached{false};
   bool needs_rundown = false;  ///< a blocking meta's own thread: it may outlive the node
+  /// The process at work lingers once its handler waits, so a call may leave its deadline open.
+  bool may_leave_open = false;
   std::uint64_t next_ref = 0;  ///< numbers this thread may give away, up to refs_end
   std::uint64_t refs_end = 0;
   slot_cache free_slots;
@@ -143,6 +145,8 @@ class execution {
     if (chain_last_ != nullptr) publish_chain();
     chain_target_ = nullptr;
   }
+  /// Whether messages wait to be published.
+  [[nodiscard]] bool has_chain() const noexcept { return chain_last_ != nullptr; }
   /// Whether sends since the last flush may still be chained: end_run_of_sends() is owed.
   [[nodiscard]] bool has_run_of_sends() const noexcept { return chain_target_ != nullptr; }
   /// At the end of a handler.
@@ -151,6 +155,10 @@ class execution {
   }
   /// The same for what callbacks of a driver sent: to be called after their turn.
   io::bound_hook<execution, &execution::end_run_of_sends> turn_end{*this};
+
+  /// On a worker: whether a message may be handed off to this process; it was taken for that, and
+  /// hand_message must follow.
+  [[nodiscard]] bool take_for_hand_off(slot& to) noexcept;
 
   /// Grants the right to run `ready` to the right queue.
   void schedule(slot& ready) noexcept;
@@ -166,6 +174,10 @@ class execution {
   send_outcome push(slot& to, envelope* last, bool is_control) noexcept;
   send_outcome push_unbounded(slot& to, envelope* last, bool is_control) noexcept;
   [[gnu::noinline]] send_outcome push_bounded(slot& to, envelope* last) noexcept;
+  [[gnu::noinline]] send_outcome push_after_all(envelope* carried, slot& to,
+                                                priority lane) noexcept;
+  [[gnu::noinline]] send_outcome deliver_by_hand(envelope* carried, slot& to,
+                                                 priority lane) noexcept;
   [[gnu::noinline]] send_outcome deliver_past_chain(envelope* carried, slot& to,
                                                     priority lane) noexcept;
   [[gnu::cold]] send_outcome push_refused(slot& to, envelope* last) noexcept;

@@ -26,9 +26,9 @@ void let_go(foreign_call& waiting) noexcept {
 
 }  // namespace
 
-send_outcome answer_waiting(foreign_call& waiting, ref id, build_answer build,
+send_outcome answer_waiting(foreign_call& waiting, ref id, const answer_builder& build,
                             void* answer) noexcept {
-  build(waiting.place, id, answer);
+  build.complete(waiting.place, id, answer);
   // [FC2] release: the completion; pairs FC3 (wait).
   waiting.is_answered.store(1, base::release);
   base::futex_wake(waiting.is_answered, 1);

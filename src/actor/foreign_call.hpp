@@ -26,7 +26,7 @@ struct foreign_call {
 };
 
 /// Who has the reply_to; any thread.
-send_outcome answer_waiting(foreign_call& waiting, ref id, build_answer build,
+send_outcome answer_waiting(foreign_call& waiting, ref id, const answer_builder& build,
                             void* answer) noexcept;
 
 }  // namespace sluice::inline v0::core

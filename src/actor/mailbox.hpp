@@ -127,7 +127,8 @@ class mailbox {
 
   /// Owner. Nothing was pushed since `held`, which is handled, was left alone in the word.
   [[nodiscard]] bool has_only(const envelope* held) const noexcept {
-    // Relaxed: a hint; who gives the right to run back decides by try_park_after.
+    // Relaxed: who gives the right to run back decides by try_park_after; for a hand-off what was
+    // pushed before is what the owner can know of, and coherence shows that.
     return word_.load(base::relaxed) == reinterpret_cast<std::uintptr_t>(held);
   }
 

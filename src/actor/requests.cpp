@@ -6,8 +6,10 @@
 #include "actor/caller.hpp"
 #include "actor/delayed_send.hpp"
 #include "actor/foreign_call.hpp"
+#include "actor/hand_off.hpp"
 #include "actor/process_alias.hpp"
 #include "actor/process_extension.hpp"
+#include "actor/waiting_handler.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -54,15 +56,35 @@ result<void> note(execution& by, slot& self, request_book& book, pending_request
   return no_memory();
 }
 
-send_outcome send_answer(execution& by, const reply_address& to, build_answer build, void* answer,
-                         answer_by whom) noexcept {
-  envelope* const carried = by.make_urgent_envelope(to.kind->block, to.kind->bytes);
-  carried->type = to.kind->type;
-  build(carried->payload(), to.id, answer);
+// To a caller that lingers here: made where it waits for it. False: it does not, or has other mail.
+[[gnu::always_inline]] inline bool answer_in_place(execution& by, const reply_address& to, ref id,
+                                                   const answer_builder& build,
+                                                   void* answer) noexcept {
+  slot* const caller = lingering_tenant(by, to.slot, to.generation);
+  if (caller == nullptr || by.has_chain() || !take_quiet(by, *caller, &run_suspended)) return false;
+  wait* const what = open_call_with(*caller, id);
+  if (what == nullptr) [[unlikely]] {  // It has been answered.
+    by.worker->linger_on(&caller->job);
+    return false;
+  }
+  base::add_single_writer(by.counters.sent, std::uint64_t{1});  // X1
+  build.place(reinterpret_cast<std::byte*>(what) + what->result_at, answer);
+  what->stage = call_stage::answered;
+  note_settled(by, *caller, *what);
+  give_in_hand(by, *caller, caller->job.kept);
+  return true;
+}
+
+[[gnu::noinline]] send_outcome send_answer(execution& by, const reply_address& to, ref id,
+                                           const answer_builder& build, void* answer,
+                                           answer_by whom) noexcept {
   if constexpr (
       watches_calls) {  // Who has its answer waits for nobody, though it does not know yet.
     if (to.kind->type->is_call_reply) by.node.calls.forget(pid{by.node.id, to.slot, to.generation});
   }
+  envelope* const carried = by.make_urgent_envelope(to.kind->block, to.kind->bytes);
+  carried->type = to.kind->type;
+  build.complete(carried->payload(), id, answer);
   if (whom == answer_by::nobody) {
     leave_unsigned(*carried);
   } else {
@@ -73,13 +95,10 @@ send_outcome send_answer(execution& by, const reply_address& to, build_answer bu
 
 }  // namespace
 
-ref new_ref(execution& by) noexcept {
-  if (by.next_ref == by.refs_end) {
-    // Relaxed: only uniqueness matters.
-    by.next_ref = by.node.next_refs.fetch_add(refs_at_once, base::relaxed);
-    by.refs_end = by.next_ref + refs_at_once;
-  }
-  return {by.next_ref++};
+void take_refs(execution& by) noexcept {
+  // Relaxed: only uniqueness matters.
+  by.next_ref = by.node.next_refs.fetch_add(refs_at_once, base::relaxed);
+  by.refs_end = by.next_ref + refs_at_once;
 }
 
 bool request_table::add(pending_request&& asked) noexcept {
@@ -259,15 +278,27 @@ bool cancel_request(slot& self, ref id) noexcept {
   return true;
 }
 
-send_outcome give_answer(const reply_address& to, build_answer build, void* answer,
+send_outcome give_answer(const reply_address& to, ref id, const answer_builder& build, void* answer,
                          answer_by whom) noexcept {
-  if (to.kind == nullptr) return answer_waiting(*to.waiting, to.id, build, answer);
+  if (to.kind == nullptr) return answer_waiting(*to.waiting, id, build, answer);
   if (execution* const here = own_thread_of(to.node_id)) {
-    return send_answer(*here, to, build, answer, whom);
+    if (here->worker != nullptr && answer_in_place(*here, to, id, build, answer)) {
+      return send_outcome::accepted;
+    }
+    return send_answer(*here, to, id, build, answer, whom);
   }
   foreign_access access{*to.node, to.node_id};
   if (!access) return send_outcome::stopping;
-  return send_answer(access.by(), to, build, answer, whom);
+  return send_answer(access.by(), to, id, build, answer, whom);
+}
+
+void give_answer(slot& self, const reply_address& to, ref id, const answer_builder& build,
+                 void* answer) noexcept {
+  execution& by = *self.running_on.load(base::relaxed);  // Relaxed: the caller is the owner.
+  const bool is_here = to.kind != nullptr && to.node_id == by.node.id;
+  if (is_here && answer_in_place(by, to, id, build, answer)) [[likely]]
+    return;
+  give_answer(to, id, build, answer, answer_by::whose_flow_it_is);
 }
 
 }  // namespace core

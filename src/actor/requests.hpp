@@ -75,8 +75,14 @@ struct request_book {
   bool is_closed = false;
 };
 
+/// More numbers for this thread to give away.
+void take_refs(execution& by) noexcept;
 /// A number that no request or timer of the node had before.
-[[nodiscard]] ref new_ref(execution& by) noexcept;
+[[nodiscard]] inline ref new_ref(execution& by) noexcept {
+  if (by.next_ref == by.refs_end) [[unlikely]]
+    take_refs(by);
+  return {by.next_ref++};
+}
 
 /// Owner: forgets what is noted; nothing more is (Q3).
 void close_requests(slot& self) noexcept;

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "actor/caller.hpp"
+#include "actor/delayed_send.hpp"
 #include "actor/process_extension.hpp"
+#include "actor/waiting_handler.hpp"
 #include "actor/wake_timer.hpp"
 #include "base/assert.hpp"
 #include "base/clock.hpp"
@@ -70,9 +72,6 @@ void put_back_deferred(slot& self) noexcept {
   }
 }
 
-namespace {
-
-// Resumes until nobody is to be resumed: the handler waits, or is over and goes.
 void drive(process_promise_base& root) {
   while (root.waits_for == nullptr && root.next != nullptr) {
     std::exchange(root.next, nullptr)->body().resume();
@@ -89,6 +88,8 @@ void drive(process_promise_base& root) {
   root.finish(root, *root.carried);
 }
 
+namespace {
+
 // The handler is to wait; what the process knows of it. Null: it has been refused.
 suspension* enter_wait(wait& what) noexcept {
   slot& self = *what.process;
@@ -102,23 +103,6 @@ suspension* enter_wait(wait& what) noexcept {
     return nullptr;
   }
   return made;
-}
-
-void note_waiting(slot& self, suspension& there, wait& what,
-                  process_promise_base& awaiter) noexcept {
-  there.handler = awaiter.root;
-  there.handler->next = &awaiter;
-  there.handler->waits_for = &what;
-  self.wants |= wants_suspension;
-}
-
-// Of a call that is over.
-void forget_call(slot& self, const wait& what) noexcept {
-  if constexpr (watches_calls) {
-    if (what.deadline_ns == waits_for_ever) return;
-    caller from{self};
-    from.by().node.calls.forget(pid_of(self));
-  }
 }
 
 }  // namespace
@@ -161,6 +145,17 @@ void settle_open(slot& self, wait& what, void* payload, const error& why) noexce
   self.wants |= wants_resumption;
 }
 
+bool begin_open_deadline(execution& by, slot& self) noexcept {
+  if ((self.wants & wants_resumption) != 0) return true;
+  wait& what = *self.extension->waiting.handler->waits_for;
+  if (what.deadline_ns >= 0) return true;
+  what.deadline_ns = deadline_after(timeout_of_open(what.deadline_ns), by.clock.not_before_now());
+  if (wake_at(by, self, self.extension->waiting.clock, what.deadline_ns)) return true;
+  note_settled(by, self, what);
+  what.settle(what, nullptr, {error_code::out_of_memory, 0, "call"});
+  return false;
+}
+
 bool is_suspended(const slot& self) noexcept {
   return !is_meta(self) && self.extension != nullptr && self.extension->waiting.handler != nullptr;
 }
@@ -172,14 +167,10 @@ void defer(slot& self, envelope* carried) noexcept {
   last = carried;
 }
 
-process_promise_base& take_handler(slot& self) noexcept {
-  process_promise_base& handler = *std::exchange(self.extension->waiting.handler, nullptr);
-  wait& what = *std::exchange(handler.waits_for, nullptr);
-  forget_call(self, what);
-  return handler;
+void forget_call(slot& self) noexcept {
+  caller from{self};
+  from.by().node.calls.forget(pid_of(self));
 }
-
-void continue_task(process_promise_base& handler) { drive(handler); }
 
 void close_suspension(execution& by, slot& self) noexcept {
   suspension* const there = suspension_or_null(self);
@@ -193,7 +184,7 @@ void close_suspension(execution& by, slot& self) noexcept {
     self.running_on.store(&by, base::relaxed);
     if (still_waits) count_waiting_over(self);
     put_back_deferred(self);
-    forget_call(self, what);
+    if (watches_calls && what.deadline_ns != waits_for_ever) forget_call(self);
     destroy_frames(handler->next);
     self.running_on.store(stamp, base::relaxed);  // Relaxed: as above.
     if (carried->type->when_lost != nullptr) {
@@ -228,7 +219,7 @@ bool begin_wait(wait& what, process_promise_base& awaiter) noexcept {
       return false;
     }
   }
-  note_waiting(self, *there, what, awaiter);
+  note_waiting(self, what, awaiter);
   count_waiting(self);
   return true;
 }
@@ -242,17 +233,15 @@ void end_wait(slot& self) noexcept {
 }
 
 bool begin_open_wait(wait& what, process_promise_base& awaiter) noexcept {
-  suspension* const there = enter_wait(what);
-  if (there == nullptr) return false;
-  note_waiting(*what.process, *there, what, awaiter);
+  if (enter_wait(what) == nullptr) return false;
+  note_waiting(*what.process, what, awaiter);
   count_waiting(*what.process);
   return true;
 }
 
 bool begin_yield(wait& what, process_promise_base& awaiter) noexcept {
-  suspension* const there = enter_wait(what);
-  if (there == nullptr) return false;
-  note_waiting(*what.process, *there, what, awaiter);
+  if (enter_wait(what) == nullptr) return false;
+  note_waiting(*what.process, what, awaiter);
   what.process->wants |= wants_resumption;
   return true;
 }

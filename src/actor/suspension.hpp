@@ -14,6 +14,10 @@
 //   SU2 The message stays until its handler is over, and is counted as handled then.
 //   SU3 What settles a wait is known by its ref; what comes for a past one is counted as late.
 //   SU4 Frames go from the innermost outward, without recursion.
+//   SU5 A call that was handed off (hand_off.hpp) by a process that lingers next leaves its
+//       deadline open, and so reads no clock. The deadline begins before the right to run is given
+//       back and before anybody else looks at it; so it is never early, and late by the time that
+//       the process lingered: as a rule its answer is there first.
 #pragma once
 
 #include <sluice/waiting.hpp>
@@ -50,15 +54,13 @@ void settle_open(slot& self, wait& what, void* payload, const error& why) noexce
 /// Whether a handler of `self` waits.
 [[nodiscard]] bool is_suspended(const slot& self) noexcept;
 
+/// A deadline that was left open, if what is waited for has one, begins now (SU5). False: memory is
+/// out, and the wait has been settled with that.
+[[nodiscard]] bool begin_open_deadline(execution& by, slot& self) noexcept;
 /// Keeps user mail of a control lane for after the wait.
 void defer(slot& self, envelope* carried) noexcept;
 /// The wait's handler is over: to where it was taken from.
 void put_back_deferred(slot& self) noexcept;
-
-/// Ready: the waiting handler, which runs from here; `carried` is its message.
-[[nodiscard]] process_promise_base& take_handler(slot& self) noexcept;
-/// Goes on with it: it waits again, or is over and has gone. What it throws comes out of this.
-void continue_task(process_promise_base& handler);
 
 /// The process ends: its waiting handler goes, with its message.
 void close_suspension(execution& by, slot& self) noexcept;

@@ -113,6 +113,22 @@ class alignas(base::cache_line_bytes) worker {
     lingering_.put(item);
     return before;
   }
+  /// Owner: who lingers, or null.
+  [[nodiscard]] work* lingering() const noexcept { return lingering_.peek(); }
+  /// Owner: takes it back, to give it something to do. Null: a thief was faster.
+  [[nodiscard]] work* take_lingering() noexcept { return lingering_.take(); }
+  /// Owner: one that was just taken runs next: it was worth it that it lingered.
+  void schedule_taken(work* item) noexcept {
+    linger_credit_ = linger_misses_max;
+    if (lifo_.is_empty()) [[likely]] {
+      lifo_.put(item);
+      idle_.ensure_sentinel();
+    } else {
+      schedule_displacing(item);
+    }
+  }
+  /// Owner: one that was just taken lingers on.
+  void linger_on(work* item) noexcept { lingering_.put(item); }
   /// Owner: what became of one that lingered: it got mail, or it had to be let go.
   void note_lingered(bool was_worth_it) noexcept {
     linger_credit_ = was_worth_it ? linger_misses_max : linger_credit_ - (linger_credit_ != 0);
