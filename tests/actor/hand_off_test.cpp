@@ -116,21 +116,30 @@ struct oracle : sluice::actor<oracle, query, nudge> {
 struct go_between : sluice::actor<go_between, query> {
   go_between(talk& of_, sluice::handle<oracle> next_) : of(of_), next(next_) {}
   sluice::task<std::uint32_t> on(query asked) {
-    const bool asks_late = asked.number % 64 == 63;
-    if (!asks_late) of.expect(deadline() >= asked.asked + asked.timeout);
+    of.expect(deadline() >= asked.asked + asked.timeout);
     query passed{asked.number, clock_type::now(), 30s};
     const auto answer = co_await call(next, passed, passed.timeout);
     of.expect(bool(answer));
-    if (asks_late) {  // It began with the wait, at the latest.
-      const auto waited = clock_type::now();
-      co_await sleep(2ms);
-      of.expect(deadline() >= asked.asked + asked.timeout);
-      of.expect(deadline() <= waited + asked.timeout + 1ms);
-    }
     co_return answer ? answer.value() : 0;
   }
   talk& of;
   sluice::handle<oracle> next;
+};
+
+// Waits twice, now and then, before it looks at the deadline, which begins with the first wait.
+struct ponderer : sluice::actor<ponderer, query> {
+  explicit ponderer(talk& of_) : of(of_) {}
+  sluice::task<std::uint32_t> on(query asked) {
+    if (asked.number % 64 == 63) {
+      co_await sleep(1ms);
+      const auto waited = clock_type::now();
+      co_await sleep(3ms);
+      of.expect(deadline() >= asked.asked + asked.timeout);
+      of.expect(deadline() <= waited + asked.timeout + 1ms);
+    }
+    co_return asked.number + 1;
+  }
+  talk& of;
 };
 
 template <class Callee>
@@ -194,11 +203,24 @@ TEST_CASE("hand-off: who is called may send to who calls before it answers") {
 TEST_CASE("hand-off: who is called may call before it answers") {
   for (const std::uint32_t schedulers : {1u, 2u}) {
     talk held;
-    held.rounds = rounds_of_many / 10;  // One in 64 sleeps.
+    held.rounds = rounds_of_many / 2;
     test_node node{plain_options(schedulers)};
     const auto last = node->spawn<oracle>({}, std::ref(held)).value();
     const auto between = node->spawn<go_between>({}, std::ref(held), last).value();
     const auto one = node->spawn<client<go_between>>({}, std::ref(held), between).value();
+    one.send(begin{});
+    held.over.wait_for(1);
+    CHECK(held.wrong.load(sluice::base::relaxed) == 0);
+  }
+}
+
+TEST_CASE("hand-off: the deadline of a call begins when its callee waits, at the latest") {
+  for (const std::uint32_t schedulers : {1u, 2u}) {
+    talk held;
+    held.rounds = 10 * 64;
+    test_node node{plain_options(schedulers)};
+    const auto other = node->spawn<ponderer>({}, std::ref(held)).value();
+    const auto one = node->spawn<client<ponderer>>({}, std::ref(held), other).value();
     one.send(begin{});
     held.over.wait_for(1);
     CHECK(held.wrong.load(sluice::base::relaxed) == 0);
