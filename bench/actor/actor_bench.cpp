@@ -3,7 +3,9 @@
 // Every run has a node of its own. The runs of a workload share one process, so that all but the
 // first find warm pools, as a long-lived program does; a workload that measures memory gets a fresh
 // process for each run. Workloads never share a process.
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,8 @@ namespace {
 bool run_once(const workload& what, const settings& given, std::FILE* out) {
   try {
     trial run{what, given};
-    const std::vector<figure> figures = what.run(run);
+    std::vector<figure> figures = what.run(run);
+    if (given.has_costs) std::ranges::copy(run.costs(), std::back_inserter(figures));
     run.finish();
     return sluice::bench::print_figures(out, what.name, given.threads, figures);
   } catch (const std::exception& why) {

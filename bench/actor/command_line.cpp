@@ -8,7 +8,7 @@ namespace actor_bench {
 
 const char* const usage_text =
     "usage: actor-bench --workload NAME|all [--threads N] [--runs N] [--param NAME=VALUE]...\n"
-    "                   [--pin cores|none] [--patience SECONDS] [--tiny] [--here]\n"
+    "                   [--pin cores|none] [--patience SECONDS] [--tiny] [--here] [--costs]\n"
     "                   [--plant drop|duplicate|reorder|wrong-value [--plant-at NUMBER]]\n"
     "       actor-bench --list\n"
     "\n"
@@ -17,6 +17,7 @@ const char* const usage_text =
     "  --patience  a run that takes longer has failed (120)\n"
     "  --tiny      sizes that end at once, to see that all is well\n"
     "  --here      everything in this process, for debuggers and profilers\n"
+    "  --costs     NAME-wakes and NAME-steals too: of schedulers, a second of the timed part\n"
     "  --plant     spoils one message: the run must fail\n"
     "\n"
     "Prints `NAME THREADS VALUE UNIT` for each run that was verified, then `median ...`.\n"
@@ -104,6 +105,7 @@ struct flag {
 constexpr flag flags[] = {{"--list", [](command_line& line) { line.is_list_wanted = true; }},
                           {"--help", [](command_line& line) { line.is_help_wanted = true; }},
                           {"--tiny", [](command_line& line) { line.given.is_tiny = true; }},
+                          {"--costs", [](command_line& line) { line.given.has_costs = true; }},
                           {"--here", [](command_line& line) { line.has_own_processes = false; }}};
 
 // Each parameter is one of some workload that was asked for.

@@ -41,6 +41,28 @@ std::uint64_t trial::parameter(std::string_view name) const {
   throw void_run{"the workload has no parameter " + std::string{name}};
 }
 
+trial::scheduling trial::scheduling_so_far() const {
+  scheduling sums;
+  for (const auto& each : node_.schedulers()) {
+    sums.wakes += each.wakes;
+    sums.steals += each.steals;
+  }
+  return sums;
+}
+
+void trial::note_scheduling(const scheduling& before, double seconds) {
+  const scheduling after = scheduling_so_far();
+  timed_.wakes += after.wakes - before.wakes;
+  timed_.steals += after.steals - before.steals;
+  timed_seconds_ += seconds;
+}
+
+std::vector<figure> trial::costs() const {
+  if (timed_seconds_ <= 0) return {};
+  return {{"-wakes", static_cast<double>(timed_.wakes) / timed_seconds_, "wakes/s"},
+          {"-steals", static_cast<double>(timed_.steals) / timed_seconds_, "steals/s"}};
+}
+
 double trial::wait_from(bench_clock::time_point begin) {
   const auto deadline = begin + given_.patience;
   sluice::bench::stall_watch watch{node_};

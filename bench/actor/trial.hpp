@@ -31,6 +31,7 @@ struct settings {
   sluice::pinning pin = sluice::pinning::cores;
   std::chrono::seconds patience{120};
   bool is_tiny = false;
+  bool has_costs = false;  ///< wakes and steals are figures as well
   std::map<std::string, std::uint64_t, std::less<>> parameters{};
 };
 
@@ -78,10 +79,15 @@ class trial {
   template <class BeginIt>
   [[nodiscard]] double time(std::uint64_t parties, BeginIt&& begin_it) {
     line_.arm(parties);
+    const scheduling before = scheduling_so_far();
     const auto begin = bench_clock::now();
     begin_it();
-    return wait_from(begin);
+    const double seconds = wait_from(begin);
+    note_scheduling(before, seconds);
+    return seconds;
   }
+  /// What the timed part asked of the schedulers: figures beside the workload's own.
+  [[nodiscard]] std::vector<figure> costs() const;
 
   /// Waits until nothing is queued, then: exactly `sent` messages were sent since the node started,
   /// each was handled but for those of `cancelled` timers, and `alive` processes live.
@@ -95,12 +101,20 @@ class trial {
   void finish();
 
  private:
+  struct scheduling {
+    std::uint64_t wakes = 0;
+    std::uint64_t steals = 0;
+  };
+  [[nodiscard]] scheduling scheduling_so_far() const;
+  void note_scheduling(const scheduling& before, double seconds);
   double wait_from(bench_clock::time_point begin);
   void require(bool holds, const char* promise) const;
 
   const workload& what_;
   const settings& given_;
   finish_line line_;
+  scheduling timed_;  // summed over the timed parts, as the next
+  double timed_seconds_ = 0;
   std::vector<std::shared_ptr<void>> kept_;
   sluice::node node_;
 };
