@@ -1,7 +1,10 @@
 #include "trial.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <thread>
+
+#include "../harness/process_usage.hpp"
 
 namespace actor_bench {
 
@@ -14,6 +17,12 @@ using sluice::bench::is_conserved;
 constexpr auto quiescence_patience = 10s;
 constexpr auto stop_patience = 30s;
 
+// Before the first run of this process: pools outlive nodes.
+std::uint64_t resident_bytes_at_first() {
+  static const std::uint64_t bytes = sluice::bench::resident_bytes();
+  return bytes;
+}
+
 sluice::node_options options_for(const settings& given) {
   sluice::node_options options;
   options.schedulers = given.threads;
@@ -25,7 +34,10 @@ sluice::node_options options_for(const settings& given) {
 }  // namespace
 
 trial::trial(const workload& what, const settings& given)
-    : what_(what), given_(given), node_("actor-bench", options_for(given)) {
+    : what_(what),
+      given_(given),
+      resident_bytes_before_(resident_bytes_at_first()),
+      node_("actor-bench", options_for(given)) {
   if (auto started = node_.start(); !started) {
     throw void_run{"the node does not start: " + started.error().message()};
   }
@@ -59,8 +71,10 @@ void trial::note_scheduling(const scheduling& before, double seconds) {
 
 std::vector<figure> trial::costs() const {
   if (timed_seconds_ <= 0) return {};
+  const std::uint64_t peak = std::max(sluice::bench::resident_bytes_peak(), resident_bytes_before_);
   return {{"-wakes", static_cast<double>(timed_.wakes) / timed_seconds_, "wakes/s"},
-          {"-steals", static_cast<double>(timed_.steals) / timed_seconds_, "steals/s"}};
+          {"-steals", static_cast<double>(timed_.steals) / timed_seconds_, "steals/s"},
+          {"-grown", static_cast<double>(peak - resident_bytes_before_) / (1 << 20), "MiB"}};
 }
 
 double trial::wait_from(bench_clock::time_point begin) {

@@ -86,7 +86,8 @@ class trial {
     note_scheduling(before, seconds);
     return seconds;
   }
-  /// What the timed part asked of the schedulers: figures beside the workload's own.
+  /// Figures beside the workload's own: what the timed part asked of the schedulers, and by how
+  /// much the process has grown at its peak since its first run began.
   [[nodiscard]] std::vector<figure> costs() const;
 
   /// Waits until nothing is queued, then: exactly `sent` messages were sent since the node started,
@@ -115,6 +116,7 @@ class trial {
   finish_line line_;
   scheduling timed_;  // summed over the timed parts, as the next
   double timed_seconds_ = 0;
+  std::uint64_t resident_bytes_before_;
   std::vector<std::shared_ptr<void>> kept_;
   sluice::node node_;
 };

@@ -1,5 +1,6 @@
 #include "process_usage.hpp"
 
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,12 @@ std::uint64_t resident_bytes() {
   const int found = std::fscanf(file, "%llu %llu", &total, &resident);
   std::fclose(file);
   return found == 2 ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+std::uint64_t resident_bytes_peak() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return static_cast<std::uint64_t>(used.ru_maxrss) * 1024;
 }
 
 std::uint64_t processor_time_ns() {

@@ -1,12 +1,13 @@
 // Allocation: malloc, mimalloc where its library is there, and the simplest free list, each local
-// (allocated and freed by one thread) and remote (freed on the other core). And what touching a
-// page for the first time costs.
+// (allocated and freed by one thread) and remote (freed on the other core). What a queue longer
+// than a cache costs, and what touching a page for the first time does.
 #include <dlfcn.h>
 #include <sys/mman.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "rows.hpp"
@@ -216,6 +217,52 @@ double touch_fresh(std::uint64_t lines) {
   return each;
 }
 
+// What a queue that is longer than a cache asks of memory: each line is written by who sends and
+// read by who receives, both in the order of addresses, which no queue can beat.
+class long_queue {
+ public:
+  explicit long_queue(std::size_t bytes) : words_(bytes / sizeof(std::uint64_t)) {}
+
+  double write(std::uint64_t lines) {
+    return each_line(lines, [](std::uint64_t& word, std::uint64_t i) { word = i; });
+  }
+  double read(std::uint64_t lines) {
+    std::uint64_t sum = 0;
+    const double ns = each_line(lines, [&sum](std::uint64_t& word, std::uint64_t) { sum += word; });
+    keep(sum);
+    return ns;
+  }
+
+ private:
+  static constexpr std::size_t stride = 64 / sizeof(std::uint64_t);
+
+  template <class Visit>
+  double each_line(std::uint64_t lines, Visit visit) {
+    std::size_t at = 0;
+    const std::uint64_t start = now_ns();
+    for (std::uint64_t i = 0; i < lines; ++i) {
+      visit(words_[at], i);
+      if ((at += stride) >= words_.size()) at = 0;
+    }
+    std::uint64_t* written = words_.data();
+    keep(written);
+    return static_cast<double>(now_ns() - start) / static_cast<double>(lines);
+  }
+
+  std::vector<std::uint64_t> words_;
+};
+
+void measure_long_queues(rows& out) {
+  for (const std::size_t mib : {6, 256}) {
+    long_queue queue{mib << 20};
+    const std::string size = std::to_string(mib) + "_mib";
+    out.measure("write_64_bytes_" + size, "ns", 8'000'000,
+                [&](std::uint64_t lines) { return queue.write(lines); });
+    out.measure("read_64_bytes_" + size, "ns", 8'000'000,
+                [&](std::uint64_t lines) { return queue.read(lines); });
+  }
+}
+
 }  // namespace
 
 void measure_memory(rows& out) {
@@ -225,6 +272,7 @@ void measure_memory(rows& out) {
                    [&](std::uint64_t n) { return pairs_remote(out, n, std::malloc, std::free); });
   measure_mimalloc(out);
   measure_free_list(out);
+  measure_long_queues(out);
   out.measure("fresh_64_bytes", "ns", 2'000'000, touch_fresh);
   out.measure("page_fault", "ns", 2'000'000,
               [](std::uint64_t lines) { return touch_fresh(lines) * 64; });
