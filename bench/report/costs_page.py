@@ -3,6 +3,7 @@ import pathlib
 import re
 
 import costs
+import machine
 import tables
 
 TOP = 5
@@ -63,13 +64,19 @@ def ns_text(timed):
     return text
 
 
+def floor_of(found, workload):
+    """None when it, or the memory that it depends on, was not measured."""
+    timed = found.timed.get((workload.name, 1))
+    return timed and costs.floor(workload, timed, found.counted.get(workload.name), found.limits)
+
+
 def main_table(found):
     titles = ["workload", "ns", "floor", "instructions", "read-modify-writes", "allocations",
               "refills of 1000", "wakes/s", "steals/s"]
     lines = []
     for workload in found.workloads:
         timed = found.timed.get((workload.name, 1))
-        least = timed and costs.floor(workload, timed, found.limits)
+        least = floor_of(found, workload)
         lines.append([workload.name, ns_text(timed) if timed else "-",
                       tables.number(least.ns) if least else "-", *counts_of(found, workload),
                       rate(timed.wakes) if timed else "-", rate(timed.steals) if timed else "-"])
@@ -92,9 +99,9 @@ def between(workload, timed, one, least):
     if timed is None or one is None or least is None:
         return "Not all of it could be measured."
     text = f"{tables.number(timed.ns.median - least.ns)} ns stand above the floor: "
-    if one.atomics is not None and one.atomics - workload.least_atomics > 0.05:
-        text += (f"{one.atomics - workload.least_atomics:.2f} read-modify-writes more than the "
-                 "least, and ")
+    if one.atomics is not None and one.atomics - costs.least_atomics(workload, one) > 0.05:
+        text += (f"{one.atomics - costs.least_atomics(workload, one):.2f} read-modify-writes more "
+                 "than the least, and ")
     shares = [f"{part} {100 * count / one.instructions:.0f} %"
               for part, count in parts(one.functions) if count / one.instructions >= 0.05]
     return (f"{text}{one.instructions:.0f} instructions ({', '.join(shares)}), "
@@ -103,11 +110,11 @@ def between(workload, timed, one, least):
 
 def section(found, workload):
     timed, one = found.timed.get((workload.name, 1)), found.counted.get(workload.name)
-    least = timed and costs.floor(workload, timed, found.limits)
+    least = floor_of(found, workload)
     out = [f"\n### {workload.name}"]
     if least:
         out.append(f"Floor: {least.formula} = {tables.number(least.ns)} ns. "
-                   f"Read-modify-writes: {workload.least_atomics} ({workload.why}).")
+                   f"Read-modify-writes: {costs.least_atomics(workload, one)} ({workload.why}).")
     out += [f"Between: {between(workload, timed, one, least)}", ""]
     if one:
         out.append(tables.table(["function", "instructions", "share"], [
@@ -118,7 +125,7 @@ def section(found, workload):
 
 INTRODUCTION = """# What a message costs
 
-Written by `scripts/bench costs`. All is **per message**, with one scheduler unless it says
+Written by `scripts/bench costs`, which leaves it in `build/bench-report/costs.md`. All is **per message**, with one scheduler unless it says
 otherwise; a message of `fjcreate` is an actor that comes, takes it and ends, a round trip of `call`
 is two messages.
 
@@ -143,8 +150,17 @@ def about_text(about):
     return "\n" + tables.table(["", ""], [[key, value] for key, value in about.items()])
 
 
+def busy_text(about):
+    loads = [about[key] for key in ("load at the start", "load at the end") if key in about]
+    # At the end there are our own: one program, and callgrind twice.
+    if not loads or (loads[0] <= machine.BUSY_FROM and loads[-1] <= 3):
+        return ""
+    return ("\n**Taken on a busy machine: nanoseconds, floors, wakes and steals are for a look. "
+            "Instructions, read-modify-writes and allocations hold.**\n")
+
+
 def page(found, about):
-    out = [INTRODUCTION, about_text(about)]
+    out = [INTRODUCTION, about_text(about), busy_text(about)]
     if found.not_counted:
         out.append(f"\n**No counts: {found.not_counted}.**\n")
     out += [f"\n## One scheduler\nMedians of {found.rounds} rounds.\n", main_table(found),
