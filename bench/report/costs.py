@@ -19,8 +19,7 @@ import programs
 import rounds
 import spread
 
-RUNS = 2          # of a process; the first finds cold memory, the second counts
-ROUNDS_MAX = 7    # keeps all below eight minutes
+RUNS = 2  # of a process; the first finds cold memory, the second counts
 ALLOCATION = re.compile(r"(malloc|calloc|realloc|memalign|aligned_alloc|posix_memalign"
                         r"|operator new(\[\])?\(.*|_?mi_\w+)(@.*)?$")
 REFILL = re.compile(r".*mem::cache::allocate_slow\(")
@@ -188,7 +187,7 @@ def measure_limits(found, program, patience):
 
 def measure(built, only, threads, asked_rounds, patience, say):
     workloads = [each for each in WORKLOADS if not only or each.name in only]
-    found = Costs(workloads, {}, {}, {}, [], min(asked_rounds, ROUNDS_MAX))
+    found = Costs(workloads, {}, {}, {}, [], asked_rounds)
     actor_bench = built / "bench" / "actor" / "actor-bench"
     measure_limits(found, built / "bench" / "limits" / "limits", patience)
     time_all(found, actor_bench, threads, patience, say)

@@ -182,6 +182,9 @@ def check_floors():
 
 def check_names():
     short = costs_page.short
+    check(costs_page.part_of("sluice::v0::core::run_process(sluice::v0::sched::work*, "
+                             "sluice::v0::sched::worker&)") == "activation",
+          "what a function takes is not what it does")
     check(short("sluice::v0::core::(anonymous namespace)::loop_end sluice::v0::core::(anonymous "
                 "namespace)::run_backlog<(a::b)0>(c::d&)") == "core::run_backlog",
           "names are short")

@@ -10,12 +10,12 @@ TOP = 5
 # A function belongs to the first part whose pattern its name has.
 PARTS = (
     ("handlers and dispatch", r"actor_bench::"),
-    ("lives", r"spawn_|_tenant|release_slot|claim_slot|_process\(.*exit_reason|want_exit|kind_book"
-              r"|environment_for|unlink|adopt|sweep|moodycamel|slot_table|end_process"),
-    ("memory", r"::mem::|^_?mi_|^malloc|^free|^operator (new|delete)|^mem(cpy|set|move)"),
+    ("lives", r"spawn_|_tenant|_slot\(|slot_table|want_exit|wanting|end_process|note_ended|children"
+              r"|stop_everything|environment_for|sweep_leftovers|kind_book"),
+    ("memory", r"::mem::|^_?mi_|^malloc|^free|^operator (new|delete)|mem(cpy|set|move)"),
     ("calls and waits", r"wait|call|suspen|deadline|answer|timer|coroutine|resume"),
     ("sending", r"core::post|open_envelope|open_slowly|deliver|sender_of|make_\w*envelope|publish"),
-    ("scheduling", r"::sched::worker::|::sync::|::sched::park"),
+    ("scheduling", r"::sched::worker::|::sched::park|::sync::|^(bool |void )?moodycamel"),
     ("activation", r"run_process|run_backlog|loop_end|settle_|activation|attend|mailbox"),
 )
 
