@@ -54,7 +54,7 @@ def counts_of(found, workload):
         return ["-"] * 4
     atomics = "-" if one.atomics is None else f"{one.atomics:.2f}"
     return [f"{one.instructions:.0f}", atomics, f"{one.allocations:.3f}",
-            f"{1000 * one.refills:.1f}"]
+            f"{max(0, 1000 * one.refills):.1f}"]  # a pool's growth at the start is no message's
 
 
 def ns_text(timed):
@@ -147,7 +147,8 @@ there are none.
 
 
 def about_text(about):
-    return "\n" + tables.table(["", ""], [[key, value] for key, value in about.items()])
+    return "\n" + tables.table(["", ""], [[key, value] for key, value in about.items()
+                                          if key not in ("system", "governor")])
 
 
 def busy_text(about):
