@@ -21,6 +21,7 @@ bool run_once(const workload& what, const settings& given, std::FILE* out) {
     trial run{what, given};
     std::vector<figure> figures = what.run(run);
     if (given.has_costs) std::ranges::copy(run.costs(), std::back_inserter(figures));
+    if (crossed.is_counting()) figures = run.traffic();
     run.finish();
     return sluice::bench::print_figures(out, what.name, given.threads, figures);
   } catch (const std::exception& why) {
@@ -79,6 +80,10 @@ int run(const command_line& line) {
     return 0;
   }
   planted.arm(line.planted, line.planted_at);
+  if (line.counts_crossings) {
+    crossed.begin_counting();
+    planted.concern_all();
+  }
   bool is_good = true;
   for (const workload* each : line.workloads) is_good = run_workload(*each, line) && is_good;
   return is_good ? 0 : 1;

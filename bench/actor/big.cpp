@@ -28,9 +28,14 @@ struct player : sluice::actor<player, pong> {
     line_->expect(begin.number, go::expected, "player");
     ping_somebody();
   }
-  void on(const ping& asked) { send_numbered(*this, sender(), pong{asked.number}); }
+  void on(const ping& asked) {
+    crossed.note(asked.number);
+    crossed.note_place(place_);
+    send_numbered(*this, sender(), pong{asked.number});
+  }
   void on(const pong& answer) {
     line_->expect(answer.number, round_, "player");
+    crossed.note_place(place_);
     if (++round_ == pings_) return line_->arrive();
     ping_somebody();
   }
@@ -48,6 +53,7 @@ struct player : sluice::actor<player, pong> {
   std::uint64_t pings_;
   std::uint64_t random_;
   std::uint64_t round_ = 0;
+  std::uint64_t place_ = 0;  // of crossings
 };
 
 // The echo verifies a ping: it was received once, and had the number it was sent with.
@@ -72,6 +78,7 @@ constinit const workload big{"big",
                              "actors ping random others, each ping answered; M messages/s",
                              {{"actors", 120, 5}, {"pings", 20'000, 20}},
                              false,
-                             &run_big};
+                             &run_big,
+                             true};
 
 }  // namespace actor_bench

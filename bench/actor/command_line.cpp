@@ -8,8 +8,9 @@ namespace actor_bench {
 
 const char* const usage_text =
     "usage: actor-bench --workload NAME|all [--threads N] [--runs N] [--param NAME=VALUE]...\n"
-    "                   [--pin cores|none] [--patience SECONDS] [--tiny] [--here] [--costs]\n"
-    "                   [--plant drop|duplicate|reorder|wrong-value [--plant-at NUMBER]]\n"
+    "                   [--pin cores|none] [--patience SECONDS] [--tiny] [--here]\n"
+    "                   [--plant drop|duplicate|reorder|wrong-value|wrong-content]\n"
+    "                   [--plant-at NUMBER] [--costs] [--crossings]\n"
     "       actor-bench --list\n"
     "\n"
     "  --param     another size than the definition's; --list shows the names\n"
@@ -19,7 +20,11 @@ const char* const usage_text =
     "  --here      everything in this process, for debuggers and profilers\n"
     "  --costs     NAME-wakes and NAME-steals too, of schedulers in a second of the timed part,\n"
     "              and NAME-grown, the most memory\n"
-    "  --plant     spoils one message: the run must fail\n"
+    "  --plant     spoils one message: the run must fail (wrong-content: where there is one)\n"
+    "  --crossings counts what goes between threads and prints that: -crossed in % of the\n"
+    "              messages, -moved of big's receivers, -activations, -steals and -wakes for a "
+    "million of them, and how\n"
+    "              many workers were -busy on the mean. Counting takes time, so no speed is said\n"
     "\n"
     "Prints `NAME THREADS VALUE UNIT` for each run that was verified, then `median ...`.\n"
     "Exit codes: 0 all runs verified, 1 a run failed and has no figure, 2 usage.\n";
@@ -81,6 +86,7 @@ bool set_plant(command_line& line, std::string_view value) {
   if (value == "duplicate") line.planted = defect::duplicate;
   if (value == "reorder") line.planted = defect::reorder;
   if (value == "wrong-value") line.planted = defect::wrong_value;
+  if (value == "wrong-content") line.planted = defect::wrong_content;
   return line.planted != defect::none;
 }
 
@@ -107,6 +113,7 @@ constexpr flag flags[] = {{"--list", [](command_line& line) { line.is_list_wante
                           {"--help", [](command_line& line) { line.is_help_wanted = true; }},
                           {"--tiny", [](command_line& line) { line.given.is_tiny = true; }},
                           {"--costs", [](command_line& line) { line.given.has_costs = true; }},
+                          {"--crossings", [](command_line& line) { line.counts_crossings = true; }},
                           {"--here", [](command_line& line) { line.has_own_processes = false; }}};
 
 // Each parameter is one of some workload that was asked for.
@@ -118,6 +125,17 @@ std::string check_parameters(const command_line& line) {
     }
     if (!is_known) return "no such parameter: " + name;
     if (value == 0 && name != "batch") return "the parameter may not be 0: " + name;
+  }
+  return {};
+}
+
+std::string check_crossings(const command_line& line) {
+  if (!line.counts_crossings) return {};
+  if (line.planted != defect::none) return "--crossings and --plant exclude each other";
+  for (const workload* each : line.workloads) {
+    if (!each->can_count_crossings) {
+      return "crossings of " + std::string{each->name} + " cannot be counted";
+    }
   }
   return {};
 }
@@ -155,6 +173,7 @@ command_line parse(int words_count, const char* const* words) {
     line.error = "--workload is missing";
   } else {
     line.error = check_parameters(line);
+    if (line.error.empty()) line.error = check_crossings(line);
   }
   return line;
 }

@@ -16,6 +16,7 @@ struct command_line {
   std::uint32_t runs = 1;
   defect planted = defect::none;
   std::uint64_t planted_at = 2;
+  bool counts_crossings = false;
   bool is_list_wanted = false;
   bool is_help_wanted = false;
   bool has_own_processes = true;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "crossings.hpp"
+
 namespace actor_bench {
 
 void finish_line::arm(std::uint64_t parties) {
@@ -41,7 +43,9 @@ std::string finish_line::failure() const {
   return failure_;
 }
 
-void finish_line::fail_expectation(std::uint64_t got, std::uint64_t wanted, const char* who) {
+void finish_line::look_closer(std::uint64_t got, std::uint64_t wanted, const char* who) {
+  if (crossed.is_counting()) got = crossed.receive(got);
+  if (got == wanted) return;
   fail(std::string{who} + " got number " + std::to_string(got) + " instead of " +
        std::to_string(wanted));
 }

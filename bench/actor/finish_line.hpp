@@ -25,10 +25,11 @@ class finish_line {
   /// Any thread: the run is void. The first reason is kept.
   void fail(std::string why);
 
-  /// Any actor, for each message: `got` must be `wanted`; `who` had the message.
+  /// Any actor, for each message: `got` must be `wanted`, but for a mark of crossings; `who` had
+  /// the message.
   void expect(std::uint64_t got, std::uint64_t wanted, const char* who) {
     if (got != wanted) [[unlikely]]
-      fail_expectation(got, wanted, who);
+      look_closer(got, wanted, who);
   }
 
   /// Driver: sleeps until all have arrived, somebody failed, or the time is up. True: it is over.
@@ -39,8 +40,8 @@ class finish_line {
   [[nodiscard]] std::string failure() const;
 
  private:
-  [[gnu::cold]] [[gnu::noinline]] void fail_expectation(std::uint64_t got, std::uint64_t wanted,
-                                                        const char* who);
+  [[gnu::cold]] [[gnu::noinline]] void look_closer(std::uint64_t got, std::uint64_t wanted,
+                                                   const char* who);
 
   mutable std::mutex guard_;
   std::condition_variable changed_;

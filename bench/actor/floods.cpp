@@ -75,16 +75,19 @@ constinit const workload count{"count",
                                "1 sends to 1 in one go; M messages/s",
                                {{"messages", 10'000'000, 1000}},
                                false,
-                               &run_count};
+                               &run_count,
+                               true};
 constinit const workload nn{"nn",
                             "senders with a receiver each, in one go; M messages/s",
                             {{"pairs", 2, 2}, {"messages", 1'000'000, 1000}},
                             false,
-                            &run_nn};
+                            &run_nn,
+                            true};
 constinit const workload mbox{"mbox",
                               "many send to 1, each in one go; M messages/s",
                               {{"senders", 120, 6}, {"messages", 100'000, 50}},
                               false,
-                              &run_mbox};
+                              &run_mbox,
+                              true};
 
 }  // namespace actor_bench

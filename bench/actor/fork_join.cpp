@@ -130,7 +130,8 @@ constinit const workload fjthrput{"fjthrput",
                                   "one driver sends to actors in turn; M messages/s",
                                   {{"actors", 60, 5}, {"messages", 200'000, 100}},
                                   false,
-                                  &run_fjthrput};
+                                  &run_fjthrput,
+                                  true};
 constinit const workload fjcreate{
     "fjcreate",
     "actors that take one message and end, `batch` a handler (0: all in one); k actors/s",

@@ -59,6 +59,7 @@ constinit const workload pingpong{"pingpong",
                                   "2 actors, one message to and fro; ns a message",
                                   {{"rounds", 2'000'000, 50}},
                                   false,
-                                  &run_pingpong};
+                                  &run_pingpong,
+                                  true};
 
 }  // namespace actor_bench

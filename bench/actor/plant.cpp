@@ -21,6 +21,10 @@ void plant::arm(defect kind, std::uint64_t at) noexcept {
 }
 
 unsigned plant::spoil(const void* sender, std::uint64_t& number) noexcept {
+  if (crossed.is_counting()) {
+    number = crossed.mark(number);
+    return 1;
+  }
   const std::lock_guard lock{guard};
   if (swapper == sender && number == at_ + 1) {
     swapper = nullptr;
@@ -30,7 +34,8 @@ unsigned plant::spoil(const void* sender, std::uint64_t& number) noexcept {
   if (is_spent || number != at_) return 1;
   is_spent = true;
   switch (kind_) {
-    case defect::none: return 1;
+    case defect::none:
+    case defect::wrong_content: return 1;  // Of the message, not of its number.
     case defect::drop: return 0;
     case defect::duplicate: return 2;
     case defect::wrong_value: number ^= std::uint64_t{1} << 40; return 1;

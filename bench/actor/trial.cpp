@@ -53,19 +53,27 @@ std::uint64_t trial::parameter(std::string_view name) const {
   throw void_run{"the workload has no parameter " + std::string{name}};
 }
 
-trial::scheduling trial::scheduling_so_far() const {
-  scheduling sums;
+trial::work_done trial::done_so_far() const {
+  work_done sums;
   for (const auto& each : node_.schedulers()) {
-    sums.wakes += each.wakes;
+    sums.activations += each.activations;
     sums.steals += each.steals;
+    sums.wakes += each.wakes;
+    sums.busy_seconds += std::chrono::duration<double>(each.busy).count();
   }
+  sums.messages = crossed.total();
   return sums;
 }
 
-void trial::note_scheduling(const scheduling& before, double seconds) {
-  const scheduling after = scheduling_so_far();
-  timed_.wakes += after.wakes - before.wakes;
+void trial::note_timed(const work_done& before, double seconds) {
+  const work_done after = done_so_far();
+  timed_.activations += after.activations - before.activations;
   timed_.steals += after.steals - before.steals;
+  timed_.wakes += after.wakes - before.wakes;
+  timed_.busy_seconds += after.busy_seconds - before.busy_seconds;
+  timed_.messages.received += after.messages.received - before.messages.received;
+  timed_.messages.crossed += after.messages.crossed - before.messages.crossed;
+  timed_.messages.moved += after.messages.moved - before.messages.moved;
   timed_seconds_ += seconds;
 }
 
@@ -88,6 +96,20 @@ double trial::wait_from(bench_clock::time_point begin) {
   }
   if (const std::string failure = line_.failure(); !failure.empty()) throw void_run{failure};
   return std::chrono::duration<double>(line_.ended_at() - begin).count();
+}
+
+std::vector<figure> trial::traffic() const {
+  const auto messages = static_cast<double>(timed_.messages.received);
+  if (messages == 0) throw void_run{"nothing was counted"};
+  const auto share = [messages](std::uint64_t part, double of) {
+    return of * static_cast<double>(part) / messages;
+  };
+  return {{"-crossed", share(timed_.messages.crossed, 100), "%"},
+          {"-moved", share(timed_.messages.moved, 100), "%"},
+          {"-activations", share(timed_.activations, 1e6), "/M"},
+          {"-steals", share(timed_.steals, 1e6), "/M"},
+          {"-wakes", share(timed_.wakes, 1e6), "/M"},
+          {"-busy", timed_.busy_seconds / timed_seconds_, "workers"}};
 }
 
 void trial::verify(std::uint64_t sent, std::uint64_t alive, std::uint64_t cancelled) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "../harness/node_watch.hpp"
+#include "crossings.hpp"
 #include "finish_line.hpp"
 #include "plant.hpp"
 #include "workload.hpp"
@@ -79,16 +80,20 @@ class trial {
   template <class BeginIt>
   [[nodiscard]] double time(std::uint64_t parties, BeginIt&& begin_it) {
     line_.arm(parties);
-    const scheduling before = scheduling_so_far();
+    const work_done before = done_so_far();
     const auto begin = bench_clock::now();
     begin_it();
     const double seconds = wait_from(begin);
-    note_scheduling(before, seconds);
+    note_timed(before, seconds);
     return seconds;
   }
   /// Figures beside the workload's own: what the timed part asked of the schedulers, and by how
   /// much the process has grown at its peak since its first run began.
   [[nodiscard]] std::vector<figure> costs() const;
+
+  /// Instead of the workload's figures, when crossings are counted: what went between the
+  /// schedulers in all that was timed, and how many of them were at work.
+  [[nodiscard]] std::vector<figure> traffic() const;
 
   /// Waits until nothing is queued, then: exactly `sent` messages were sent since the node started,
   /// each was handled but for those of `cancelled` timers, and `alive` processes live.
@@ -102,19 +107,21 @@ class trial {
   void finish();
 
  private:
-  struct scheduling {
-    std::uint64_t wakes = 0;
-    std::uint64_t steals = 0;
+  // What the node's schedulers have done, all together.
+  struct work_done {
+    std::uint64_t activations = 0, steals = 0, wakes = 0;
+    double busy_seconds = 0;
+    crossings::sums messages{};
   };
-  [[nodiscard]] scheduling scheduling_so_far() const;
-  void note_scheduling(const scheduling& before, double seconds);
+  [[nodiscard]] work_done done_so_far() const;
+  void note_timed(const work_done& before, double seconds);
   double wait_from(bench_clock::time_point begin);
   void require(bool holds, const char* promise) const;
 
   const workload& what_;
   const settings& given_;
   finish_line line_;
-  scheduling timed_;  // summed over the timed parts, as the next
+  work_done timed_;  // summed over the timed parts, as the next
   double timed_seconds_ = 0;
   std::uint64_t resident_bytes_before_;
   std::vector<std::shared_ptr<void>> kept_;

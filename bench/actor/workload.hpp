@@ -25,6 +25,8 @@ struct workload {
   /// It measures memory, so each run gets a process of its own: pools outlive nodes.
   bool needs_cold_memory;
   std::vector<figure> (*run)(trial& run);
+  /// All its receivers check by finish_line::expect, or note: crossings can be counted.
+  bool can_count_crossings = false;
 };
 
 extern const workload big;
@@ -38,6 +40,7 @@ extern const workload flood;
 extern const workload idle;
 extern const workload mbox;
 extern const workload nn;
+extern const workload payload;
 extern const workload pingpong;
 extern const workload quiet;
 extern const workload restart;

@@ -4,9 +4,10 @@ namespace actor_bench {
 
 namespace {
 
-constexpr const workload* listed[] = {
-    &pingpong, &ring,  &count, &fjthrput, &fjcreate,  &big,    &mbox,          &nn,      &chameneos,
-    &idle,     &flood, &quiet, &call,     &suspended, &events, &spawn_monitor, &restart, &timers};
+constexpr const workload* listed[] = {&pingpong,      &ring,    &count,  &fjthrput,  &fjcreate,
+                                      &big,           &mbox,    &nn,     &chameneos, &idle,
+                                      &flood,         &quiet,   &call,   &suspended, &events,
+                                      &spawn_monitor, &restart, &timers, &payload};
 
 }  // namespace
 

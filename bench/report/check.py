@@ -17,7 +17,9 @@ import xml.etree.ElementTree
 HERE = pathlib.Path(__file__).resolve().parent
 BENCH = HERE.parent.parent / "scripts" / "bench"
 sys.path.insert(0, str(HERE))
+import growth  # noqa: E402
 import latency  # noqa: E402
+import model  # noqa: E402
 import programs  # noqa: E402
 import spread  # noqa: E402
 import svg  # noqa: E402
@@ -36,7 +38,7 @@ if "--list" in words:
 what = words[0] if savina else after("--workload")
 threads = after("--threads")
 open({log!r}, "a").write(" ".join([name, what, threads] + words) + "\\n")
-if name == "sluice" and "--param" in words and after("--param").startswith("senders=12"):
+if name == "sluice" and after("--param") == "senders=10":
     sys.exit("no room")
 units = {{"lat": (50, "ns"), "rate": (8, "M/s"), "calm": (0, "wakes"), "mbox": (5, "M/s"),
          "pp": (3, "ms")}}
@@ -49,7 +51,10 @@ if name == "mute":
     sys.exit(0)
 value, unit = units[what]
 print("# talk 1 2 3")
-if savina:
+if "--crossings" in words:
+    for each in {crossings!r}.items():
+        print(f"mbox-{{each[0]}} {{threads}} {{each[1]}} unit")
+elif savina:
     for share in (1, 9, 2):
         print(what, threads, value * times * share, unit)
         print(what + "-inner", threads, value * times * share / 2, unit)
@@ -60,6 +65,14 @@ else:
         print("lat-p99", threads, 3 * value * times, "us" if name == "metric" else unit)
 print("median", what, threads, 77777, unit)
 print("other", threads, 88888, unit)
+"""
+CROSSINGS = {"crossed": 50, "moved": 0, "activations": 250_000, "wakes": 1000, "busy": 1.5}
+# What bench/limits writes, whatever row it is asked for.
+LIMITS = """#!/bin/sh
+echo "$2" >> '{log}'
+echo '{{"line_round_trip": {{"value": 70, "unit": "ns", "min": 40, "max": 90}},
+       "mpsc_cas_stack_1_to_1": {{"value": 70, "unit": "M/s", "min": 40, "max": 100}},
+       "futex_wake_call": {{"value": 9000, "unit": "ns", "min": 8000, "max": 9900}}}}' > "$4"
 """
 failures = []
 
@@ -81,6 +94,10 @@ class Stage:
             path = self.folder / "bench" / suite / name
             path.write_text(f"#!/bin/sh\nexec '{path}.py' sluice 1 \"$@\"\n", encoding="utf-8")
             path.chmod(0o755)
+        limits = self.folder / "bench" / "limits" / "limits"
+        limits.parent.mkdir(parents=True)
+        limits.write_text(LIMITS.format(log=self.folder / "asked"), encoding="utf-8")
+        limits.chmod(0o755)
         self.peer = self.write("peer.py", False)
         self.savina_peer = self.write("savina-peer.py", True)
 
@@ -88,7 +105,7 @@ class Stage:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(FAKE.format(python=sys.executable, log=str(self.log),
-                                    is_savina=is_savina), encoding="utf-8")
+                                    is_savina=is_savina, crossings=CROSSINGS), encoding="utf-8")
         path.chmod(0o755)
         return path
 
@@ -259,10 +276,10 @@ def check_other_suites(stage):
           "and the inner time")
     check(["pp", "--threads", "2", "--iterations", "3"] in [words[3:] for words in stage.ran()],
           "savina is asked for three iterations", stage.ran())
-    row = stage.row("mbox senders=1 messages=12000000", "scaling, 2 threads")
+    row = stage.row("mbox senders=1 messages=6000000", "scaling, 2 threads")
     check(row[2:] == ["5.00 (5.00..5.00)", "10.0 (10.0..10.0)", "-", "actor", "0.50"],
           "scaling: a row for each number of senders; no parameters through placeholders", row)
-    row = stage.row("mbox senders=120 messages=100000", "scaling, 2 threads")
+    row = stage.row("mbox senders=10 messages=600000", "scaling, 2 threads")
     check(stage.code == 1 and row[2] == "failed" and row[-1] == "-",
           "a row without ours is kept and has no ratio", row)
     check("scaling-2.svg" in stage.plots(), "scaling is plotted")
@@ -273,10 +290,85 @@ def check_other_suites(stage):
           "suites: as savina, with peers of its own", stage.row("pp", "suites, 2 threads"))
 
 
+def check_model():
+    costs = model.Costs.of({"line_round_trip": 40, "mpsc_cas_stack_1_to_1": 100,
+                            "futex_wake_call": 8000})
+    check(costs == model.Costs(20, 10, 8000) and model.Costs.of({"line_round_trip": 40}) is None,
+          "raw costs: half a round trip, one over a rate; none of two rows", costs)
+    check(growth.medians([{"a": 1}, {"a": 9, "b": 4}, {"a": 3}]) == {"a": 3, "b": 4},
+          "of raw costs the median of the rounds")
+    counts = model.Counts(crossed=0.5, moved=0.1, activations=1, wakes=0.001, busy=2)
+    flow = model.Flow("mbox", 100, 64, False, 2)
+    check(model.crossing_ns(flow, counts, costs) == 4 * 20, "block and word, there and back")
+    traffic = model.traffic_ns(flow, counts, costs)
+    check(traffic == 40 + 6 and model.work_ns(counts, costs, 100, traffic) == 100 + 46 + 8,
+          "work is a sum; a receiver that moves brings three lines", traffic)
+    check(model.far_traffic_ns(flow, counts, costs, 4) == 0.75 * 80, "what goes far, goes once")
+    chained = model.Flow("mbox", 100, 128, True, 2)
+    check(model.crossing_ns(chained, counts, costs) == 6 * 10, "chains are fetched ahead")
+    few = model.Counts(0.5, 0, 0.001, 0, 2)
+    check(model.bounds_ns(flow, few, costs, 100, 4) == ((100 + .5 * 2.002 * 20) / 2,
+                                                        (100 + .75 * 3 * 20) / 2),
+          "as much crosses as counted, or nothing stays near; two have work",
+          model.bounds_ns(flow, few, costs, 100, 4))
+    wide, dear = model.Flow("big", 100, 64, False, 100), model.Costs(2000, 10, 8000)
+    check(model.time_ns(wide, counts, dear, 100, 4, 999) == 100 and
+          model.time_ns(wide, few, dear, 100, 4, 999) > 100,
+          "short activations are left to one worker, long ones are not")
+
+
+def check_growth(stage):
+    stage.bench("scaling", "--rounds", "2", "--threads", "1,2")
+    report = stage.report()
+    asked = (stage.folder / "asked").read_text(encoding="utf-8").split()
+    check(asked == 2 * list(model.Costs.ROWS), "the raw costs are asked for in each round", asked)
+    check("| mbox | 1,000 senders | M/s | 5.00 (5.00..5.00) | 5.00 (5.00..5.00) |" in report,
+          "a line for each point, a column for each number of workers")
+    check("| mbox | 10 senders" not in report and "mbox senders=10 messages=600000" in report,
+          "none where every round was lost")
+    check("| mbox, 100 senders | 50.0 | - | 250000 | 1000 | 1.50 |" in report, "what crosses")
+    # 200 ns alone, of two workers 1.5 at work; 2.5 lines of 10 ns for half, 8 ns of wakes.
+    check("| mbox, 100 senders | 200 | 200 | 300 | 220 | 0.73 | 110..113 |" in report,
+          "the model beside what was measured", report.split("### model")[-1][:400])
+    crossings = [words for words in stage.ran() if "--crossings" in words]
+    check(len(crossings) == 2 and all("senders=100" in words for words in crossings),
+          "crossings are counted once a round, with two workers", crossings)
+    plots = stage.plots()
+    for name in ("growth-rates.svg", "growth-model.svg"):
+        xml.etree.ElementTree.fromstring(plots[name])
+        check(not re.search(r"href|url\(|<script|@import", plots[name]) and f"({name})" in report,
+              f"{name} is XML and needs nothing")
+    (stage.folder / "bench" / "limits" / "limits").unlink()
+    stage.bench("scaling", "--rounds", "1", "--threads", "2")
+    check("### model" not in stage.report() and "### crossings" in stage.report(),
+          "no model without raw costs")
+
+
+def check_page(folder):
+    page, pictures = folder / "page.md", folder / "pictures"
+    page.write_text("a\n<!-- begin rates -->\nold\n<!-- end rates -->\nb\n", encoding="utf-8")
+    growth.write_page(page, pictures, {"rates": "| 1 |\n"}, {"x.svg": "<svg/>"})
+    text = "a\n<!-- begin rates -->\n| 1 |\n<!-- end rates -->\nb\n"
+    check(page.read_text(encoding="utf-8") == text and (pictures / "x.svg").exists(),
+          "a page keeps its words and gets its tables")
+    try:
+        growth.write_page(page, pictures, {"rates": "new\n", "absent": "1\n"}, {})
+        check(False, "a part without a place is refused")
+    except growth.PageError:
+        check(page.read_text(encoding="utf-8") == text, "a part without a place is refused")
+    own = (HERE.parent / "growth.md").read_text(encoding="utf-8")
+    check(growth.filled(own, {name: "" for name in growth.PARTS}), "the page has all places")
+    used = set(re.findall(r"\(pictures/([^)]+)\)", own))
+    committed = {path.name for path in (HERE.parent / "pictures").glob("*.svg")}
+    check(used == committed and len(used) == 3, "and its pictures", (used, committed))
+
+
 def check_usage(stage):
     for words in (["nothing"], ["actor", "--peer", "nameless"],
                   ["actor", "--peer", "a=/no/program"],
                   ["actor", "--threads", "0"], ["actor", "--only", "absent"],
+                  ["actor", "--page"], ["scaling", "--page", "--threads", "2"],
+                  ["scaling", "--page", "--only", "mbox"],
                   ["actor", "--peer", f"a={stage.peer} a 1", "--peer", f"a={stage.peer} a 2"]):
         stage.bench(*words)
         check(stage.code == 2 and not stage.ran() and stage.complained.strip(),
@@ -285,8 +377,11 @@ def check_usage(stage):
 
 def main():
     check_parts()
+    check_model()
     with tempfile.TemporaryDirectory() as folder:
-        for each in (check_comparison, check_losers, check_peers, check_other_suites, check_usage):
+        check_page(pathlib.Path(folder))
+        for each in (check_comparison, check_losers, check_peers, check_other_suites, check_growth,
+                     check_usage):
             stage = Stage(pathlib.Path(folder) / each.__name__)
             each(stage)
     print(f"{len(failures)} failures")

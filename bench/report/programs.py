@@ -63,6 +63,8 @@ def default_words(cell):
         words = ["{program}", "--threads", "{threads}", "--iterations", "{iterations}"]
     else:
         words = ["--workload", "{workload}", "--threads", "{threads}", "--runs", "{runs}"]
+    if cell.suite == "crossings":
+        words += ["--crossings"]
     for name, value in cell.parameters:
         words += ["--param", f"{name}={value}"]
     return words

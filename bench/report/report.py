@@ -2,6 +2,7 @@
 import json
 import pathlib
 
+import growth
 import latency
 import spread
 import svg
@@ -18,7 +19,11 @@ WHAT = {
     "actor": "One process a round and program. Of its two runs the first is cold and the second "
              "counts; `flood`, `idle`, `quiet` and `suspended` measure memory or rest and run "
              "once, cold.\n",
-    "scaling": "The same number of messages at each number of actors, senders or pairs.\n",
+    "scaling": "`big`, `fjthrput`, `mbox` and `nn`: the same number of messages at each number of "
+               "actors, senders or pairs. `idle` and `flood` run once, cold.\n",
+    "crossings": "Counted with two schedulers in runs of their own: how many messages were handled "
+                 "on another thread than sent (% of them), activations, steals and wakes for a "
+                 "million messages, workers busy on the mean.\n",
     "savina": "Published sizes, or what two cores can run. One process a round; the median of its "
               "three iterations counts. The time is the runner's, from before the actor system is "
               "made until it has stopped; `-inner` is from the first message to the last.\n",
@@ -28,12 +33,13 @@ WHAT = {
 
 
 class Report:
-    def __init__(self, folder, results, programs_of, machine, latencies=None):
+    def __init__(self, folder, results, programs_of, machine, latencies=None, costs=None):
         self.folder = pathlib.Path(folder)
         self.results = results
         self.programs_of = programs_of
         self.machine = machine
         self.latencies = latencies
+        self.growth = growth.Growth(results, costs, machine)
         self.parts = []
         names = [each.name for suite in WHAT for each in programs_of(suite)]
         self.names = list(dict.fromkeys(names))
@@ -46,6 +52,8 @@ class Report:
             rows = self.results.rows(suite)
             if rows:
                 self.add_suite(suite, rows)
+        if self.results.rows("scaling"):
+            self.add_growth()
         if self.latencies:
             self.add_latency()
         lost = tables.failures(self.results)
@@ -63,13 +71,23 @@ class Report:
             title = f"{suite}, {count} thread{'s' if count > 1 else ''}"
             table = tables.comparison(self.results, chosen, self.programs_of(suite))
             self.parts.append(f"### {title}\n\n{table}")
+            if suite == "crossings":
+                continue
             if suite == "scaling":
                 self.plot(f"{suite}-{count}", title, svg.panels, self.actor_panels(chosen))
             else:
                 self.plot(f"{suite}-{count}", title, svg.bars, self.sections(chosen))
-        if suite != "scaling" and len({row.threads for row in rows}) > 1:
+        if suite not in ("scaling", "crossings") and len({row.threads for row in rows}) > 1:
             self.plot(f"{suite}-threads", f"{suite} over threads", svg.panels,
                       self.thread_panels(rows))
+
+    def add_growth(self):
+        """The tables and pictures of bench/growth.md."""
+        self.parts.append("## How cost grows\n\nWhat it means is said in bench/growth.md.\n")
+        self.parts += [f"### {name}\n\n{text}" for name, text in self.growth.tables().items()]
+        for name, picture in self.growth.pictures().items():
+            (self.folder / name).write_text(picture, encoding="utf-8")
+            self.parts.append(f"![{name}]({name})\n")
 
     def add_latency(self):
         self.parts.append(f"## latency\n\nOpen loop at {latency.RATE:,} messages a second; "
@@ -140,6 +158,7 @@ class Report:
                                     for turn in range(results.rounds)]}
                        for row, by_name in results.values.items()
                        for name, by_round in by_name.items()],
+            "raw_costs_ns": vars(self.growth.costs) if self.growth.costs else {},
             "latency_us": self.latencies.histograms if self.latencies else {},
             "failures": [{"round": turn + 1, "suite": cell.suite, "cell": cell.text(),
                           "program": name, "why": why}

@@ -48,12 +48,13 @@ class Results:
             self.printed.setdefault(row, {}).setdefault(name, {})[turn] = each.printed
 
 
-def measure(cells, programs_of, rounds, patience, say):
+def measure(cells, programs_of, rounds, patience, say, before_round=lambda: None):
     """`programs_of(suite)` gives the programs in their order. An interrupt ends the rounds and
     keeps what there is."""
     results = Results(rounds)
     try:
         for turn in range(rounds):
+            before_round()
             for cell in cells:
                 all_programs = programs_of(cell.suite)
                 shift = turn % len(all_programs)

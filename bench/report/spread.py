@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 LESS_IS_BETTER = frozenset(("ns", "us", "ms", "s", "B", "KiB", "MiB", "GiB", "wakes", "ticks",
                             "queued"))
-MORE_IS_BETTER = frozenset(("/s", "k/s", "M/s", "G/s"))
+MORE_IS_BETTER = frozenset(("/s", "k/s", "M/s", "G/s", "MB/s"))
 
 
 @dataclass(frozen=True)
