@@ -1,8 +1,7 @@
 #include "crossings.hpp"
 
 #include <algorithm>
-
-#include "../harness/node_watch.hpp"
+#include <stdexcept>
 
 namespace actor_bench {
 
@@ -46,7 +45,7 @@ void crossings::receive_at(std::uint64_t& last) noexcept {
 
 crossings::sums crossings::total() const {
   const std::uint64_t threads = threads_.load(std::memory_order_relaxed);
-  if (threads > threads_max) throw sluice::bench::void_run{"too many threads to count crossings"};
+  if (threads > threads_max) throw std::runtime_error{"too many threads to count crossings"};
   sums all;
   for (std::uint64_t i = 0; i < threads; ++i) {
     all.received += cells_[i].received.load(std::memory_order_relaxed);

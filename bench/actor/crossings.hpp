@@ -41,7 +41,8 @@ class crossings {
       receive_at(last);
   }
 
-  /// Driver, nothing under way. Throws void_run when there were too many threads to count.
+  /// Driver, nothing under way. Throws std::runtime_error when there were too many threads to
+  /// count.
   [[nodiscard]] sums total() const;
 
  private:
