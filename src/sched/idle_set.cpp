@@ -6,9 +6,11 @@
 namespace sluice::inline v0::sched {
 
 void idle_set::announce(std::size_t index) noexcept {
-  // Relaxed: published to wakers by the RMW on epoch_ below.
-  cells_[index].asleep.store(true, base::relaxed);
+  // Counted before it can be claimed, so that the count never falls below none. Who counts it and
+  // finds nobody to claim comes before the RMW below: the re-check sees that work (I1).
   sleeping_.fetch_add(1, base::relaxed);
+  // [IS7] release: the count before the mark; pairs IS4.
+  cells_[index].asleep.store(true, base::release);
   // [IS1] acq_rel: the sleeper's mark before, its re-check after; pairs IS2 (published), IS5.
   epoch_.fetch_add(1, base::acq_rel);
 }
@@ -30,7 +32,7 @@ bool idle_set::wake_one() noexcept {
   for (auto& cell : cells_) {
     // Relaxed first look: only the exchange decides.
     if (!cell.asleep.load(base::relaxed)) continue;
-    // [IS4] acq_rel: I2, one claimer; pairs IS3.
+    // [IS4] acq_rel: I2, one claimer, who takes off what was counted; pairs IS3, IS7.
     if (!cell.asleep.exchange(false, base::acq_rel)) continue;
     sleeping_.fetch_sub(1, base::relaxed);
     cell.sleeper->wake();

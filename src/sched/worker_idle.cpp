@@ -191,7 +191,8 @@ bool worker::everybody_sleeps() const noexcept {
 work* worker::sentinel_tick() noexcept {
   base::add_single_writer(statistics_.sentinel_ticks, std::uint64_t{1});
   const std::uint64_t epoch = idle_.epoch();
-  const bool was_quiet = everybody_sleeps() && !scheduler_.is_publishing();
+  // In this order: whoever has published by the first look has claimed a sleeper by the second.
+  const bool was_quiet = !scheduler_.is_publishing() && everybody_sleeps();
   if (work* item = take_injected()) {
     // It lay there though nobody was about to publish it and nobody was awake to find it: a lost
     // wake.
