@@ -26,7 +26,13 @@ class ScratchTree:
         shutil.copytree(root, self.tree, ignore=shutil.ignore_patterns("build", ".git", "__pycache__"))
 
     def build(self, kind, test):
-        """Returns the test executable, or the compiler's complaint."""
+        """Returns the executable of the test `test`, or the compiler's complaint."""
+        target = f"tests/test-{test}"
+        return self.build_target(kind, target,
+                                 ["src/gateway/sluice-gateway"] if test == "gateway" else [])
+
+    def build_target(self, kind, target, besides=()):
+        """The same of any executable."""
         folder = self.folder / kind
         if not (folder / "build.ninja").exists():
             done = subprocess.run(["meson", "setup", str(folder), str(self.tree), *OPTIONS[kind],
@@ -34,11 +40,8 @@ class ScratchTree:
                                   capture_output=True, text=True)
             if done.returncode != 0:
                 return None, done.stdout + done.stderr
-        target = f"tests/test-{test}"
-        wanted = [target]
-        if test == "gateway":
-            wanted.append("src/gateway/sluice-gateway")
-        done = subprocess.run(["ninja", "-C", str(folder), *wanted], capture_output=True, text=True)
+        done = subprocess.run(["ninja", "-C", str(folder), target, *besides], capture_output=True,
+                              text=True)
         return (folder / target, "") if done.returncode == 0 else (None, done.stdout + done.stderr)
 
     def run(self, kind, executable, case="", variable="", seconds_max=180):

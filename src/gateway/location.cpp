@@ -48,11 +48,14 @@ std::optional<location> parse_location(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == text.npos || colon == 0) return {};
   const std::string_view host = text.substr(0, colon);
+  // Brackets stand around an IPv6 address and nowhere else.
   const bool is_bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
-  if (!is_bracketed && host.find_first_of(":[]") != host.npos) return {};
+  const std::string_view name = is_bracketed ? host.substr(1, host.size() - 2) : host;
+  if (name.find_first_of("[]") != name.npos) return {};
+  if ((name.find(':') != name.npos) != is_bracketed) return {};
   const auto port = parse_port(text.substr(colon + 1));
   if (!port) return {};
-  made.host = is_bracketed ? host.substr(1, host.size() - 2) : host;
+  made.host = name;
   made.port = *port;
   return made;
 }

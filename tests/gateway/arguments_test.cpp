@@ -135,3 +135,10 @@ TEST_CASE("arguments: a location reads back as it is written") {
     CHECK(parsed->text() == text);
   }
 }
+
+TEST_CASE("arguments: brackets stand around an IPv6 address and nowhere else") {
+  for (const char* text : {"[name]:1", "[a[b]:1", "[a]b]:1", "[[::1]]:1", "::1:1", "[::1:1"}) {
+    CAPTURE(text);
+    CHECK(!gateway::parse_location(text));
+  }
+}

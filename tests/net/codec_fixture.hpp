@@ -2,6 +2,7 @@
 // a way to feed one input in any pieces.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,9 +15,10 @@
 
 #include "base/random.hpp"
 #include "net/frame_decoder.hpp"
-#include "net_fixture.hpp"
 
 namespace net_test {
+
+using namespace sluice;
 
 __extension__ using wide = __int128;
 

@@ -10,6 +10,7 @@
 
 #include "codec_fixture.hpp"
 #include "net/frame_encoder.hpp"
+#include "net_fixture.hpp"
 
 using namespace sluice;
 using namespace net_test;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "codec_fixture.hpp"
+#include "net_fixture.hpp"
 
 using namespace sluice;
 using namespace net_test;
