@@ -359,7 +359,7 @@ def check_page(folder):
     own = (HERE.parent / "growth.md").read_text(encoding="utf-8")
     check(growth.filled(own, {name: "" for name in growth.PARTS}), "the page has all places")
     used = set(re.findall(r"\(pictures/([^)]+)\)", own))
-    committed = {path.name for path in (HERE.parent / "pictures").glob("*.svg")}
+    committed = {path.name for path in (HERE.parent / "pictures").glob("growth-*.svg")}
     check(used == committed and len(used) == 3, "and its pictures", (used, committed))
 
 
