@@ -330,13 +330,18 @@ inline leave_flow(s, is_last) {
      };                                                                                          \
      goto run_slot                                                                               \
   :: atomic {                                                                                    \
-       me >= WORKERS && (can_be_stolen(p) || at[p].place == QUEUE(me)) &&                        \
-           !some_place_is(LINGERING(me)) && !some_place_is(LIFO(me)) ->                          \
+       me >= WORKERS && at[p].place == QUEUE(me) && !some_place_is(LINGERING(me)) ->             \
        at[p].place = NOWHERE;                                                                    \
        s = p;                                                                                    \
        own(p)                                                                                    \
      };                                                                                          \
-     goto run_slot
+     goto run_slot                                                                               \
+  :: atomic {                                                                                    \
+       me >= WORKERS && can_be_stolen(p) && !some_place_is(LINGERING(me)) &&                     \
+           !some_place_is(LIFO(me)) && !some_place_is(QUEUE(me)) ->                              \
+       s = p                                                                                     \
+     };                                                                                          \
+     goto steal
 
 // Another actor's handler, on this worker, sends to slot p, if its address is known, or answers it.
 #define handler_options(p, me)                                                           \
@@ -650,6 +655,20 @@ end_of_slot:
     fi;
     goto over
   };
+
+  // -- a thief has seen slot s lie with another worker
+steal:
+#ifdef BUG_STEAL_IN_TWO_STEPS
+  at[s].place = NOWHERE;
+  atomic { own(s); goto run_slot };
+#else
+  atomic {
+    if
+    :: can_be_stolen(s) -> at[s].place = NOWHERE; own(s); goto run_slot
+    :: else -> goto over
+    fi
+  };
+#endif
 
   // -- a handler of another actor sends to slot s
 hand_message:

@@ -7,9 +7,10 @@
 //
 // Shown: nobody parks for good with work injected or posted (the monitor at a time-out), no tick of
 // the sentinel finds work that it should not have had to find (no rescue), the count of sleepers
-// never falls below none, a stop reaches everybody.
+// never falls below none, a stop reaches everybody, and what is injected while a handler runs for
+// ever is found by another worker.
 // Sizes: WORKERS, INJECTORS, INJECTIONS of each, LEAVES (times a worker hands its work over and
-// sits out), POSTS (to one worker), STOP. Planted bugs: BUG_…, each at the place that it spoils.
+// sits out), POSTS (to one worker), STOP, STUCK (handlers that never return). Planted bugs: BUG_…, each at the place that it spoils.
 
 #ifndef WORKERS
 #define WORKERS 2
@@ -28,6 +29,9 @@
 #endif
 #ifndef STOP
 #define STOP 0
+#endif
+#ifndef STUCK
+#define STUCK 0
 #endif
 
 #define NOBODY 15
@@ -53,6 +57,7 @@ byte inbox[WORKERS];
 bit is_woken[WORKERS];  // of its driver; sticky
 // Of the model: what is still to come, and who has ended.
 byte leaves_left = LEAVES;
+byte stuck_left = STUCK;
 byte ended = 0;
 
 inline move_epoch(i) {
@@ -350,6 +355,11 @@ activation:
   :: d_step { leaves_left > 0 -> leaves_left-- };  // leave_to_others
      inject(i, has_claimed);
      sits_out = 1
+#if STUCK
+  :: d_step { stuck_left > 0 -> stuck_left-- };
+end_stuck:
+     false
+#endif
   fi;
   goto running;
 idle:
@@ -421,8 +431,7 @@ proctype monitor() {
      assert(injected_count == 0 && injected == 0);
      assert(inbox[0] != INBOX_FULL)
   fi;
-  assert(publishing == 0 && searching == 0);
-  assert(leaves_left <= LEAVES)
+  assert(publishing == 0 && searching == 0)
 }
 
 init {
