@@ -30,7 +30,7 @@ inline move_epoch(me) { add(me, EPOCH, 0) }
 
 // The queue's pop and its count in one.
 inline take_injected(me, found) {
-  d_step {
+  atomic {
     pending[me].count == 0 ->
     found = (memory[INJECTED] != 0);
     if :: found -> memory[INJECTED] = memory[INJECTED] - 1; done++ :: else fi
@@ -55,7 +55,7 @@ proctype sleeper(byte me) {
         :: seen == 0 ->
            wait_for_buffer_of(me);  // inbox.try_park is a read-modify-write.
 end_parked:
-           d_step { memory[WOKEN(me)] == 1 -> memory[WOKEN(me)] = 0 }
+           atomic { memory[WOKEN(me)] == 1 -> memory[WOKEN(me)] = 0 }
         :: else
         fi;
         exchange(me, ASLEEP(me), 0, was_asleep);

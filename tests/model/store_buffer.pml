@@ -19,7 +19,7 @@ store_buffer pending[THREADS];
 
 // A plain store: relaxed or release.
 inline store(thread, where, what) {
-  d_step {
+  atomic {
     pending[thread].count < BUFFER_DEPTH ->
     pending[thread].address[pending[thread].count] = where;
     pending[thread].value[pending[thread].count] = what;
@@ -46,13 +46,13 @@ inline load(thread, where, step, result) {
 
 // Read-modify-writes; what was there goes to `before`.
 inline add(thread, where, what) {
-  d_step { pending[thread].count == 0 -> memory[where] = memory[where] + what }
+  atomic { pending[thread].count == 0 -> memory[where] = memory[where] + what }
 }
 inline exchange(thread, where, what, before) {
-  d_step { pending[thread].count == 0 -> before = memory[where]; memory[where] = what }
+  atomic { pending[thread].count == 0 -> before = memory[where]; memory[where] = what }
 }
 inline compare_exchange(thread, where, expected, what, is_done) {
-  d_step {
+  atomic {
     pending[thread].count == 0 ->
     is_done = (memory[where] == expected);
     if :: is_done -> memory[where] = what :: else fi
@@ -62,7 +62,7 @@ inline compare_exchange(thread, where, expected, what, is_done) {
 inline wait_for_buffer_of(thread) { pending[thread].count == 0 }
 
 inline write_oldest(thread, step) {
-  d_step {
+  atomic {
     pending[thread].count > 0 ->
     memory[pending[thread].address[0]] = pending[thread].value[0];
     pending[thread].count--;
