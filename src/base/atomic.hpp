@@ -1,9 +1,10 @@
 // The atomic facade: every lock-free part of sluice takes its atomics from here.
 //
 // Under the ordinary build base::atomic is std::atomic. A model build (meson option `model`)
-// defines SLUICE_MODEL_ATOMIC_HEADER, and the same code then runs on that header's atomics. There
-// are no defaults for orders: callers write one of the five constants below. No fences exist here,
-// but for one half of an asymmetric barrier (asymmetric_barrier.hpp).
+// defines SLUICE_MODEL_ATOMIC_HEADER, and the same code then runs on what that header puts in the
+// place of the machine (tests/relacy). There are no defaults for orders: callers write one of the
+// five constants below. No fences exist here, but for one half of an asymmetric barrier
+// (asymmetric_barrier.hpp).
 #pragma once
 
 #ifdef SLUICE_MODEL_ATOMIC_HEADER
@@ -27,16 +28,6 @@ inline constexpr std::memory_order seq_cst = std::memory_order_seq_cst;
 /// Keeps the compiler from moving accesses across; costs nothing and orders nothing by itself.
 inline void compiler_barrier() noexcept { asm volatile("" : : : "memory"); }
 
-}  // namespace sluice::inline v0::base
-
-#endif
-
-namespace sluice::inline v0::base {
-
-/// The unit of sharing. A constant, not std::hardware_destructive_interference_size, because layout
-/// must not depend on compiler flags.
-inline constexpr std::size_t cache_line_bytes = 64;
-
 /// Tells the core that this is a spin loop.
 inline void spin_pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -55,6 +46,16 @@ template <class T>
 [[nodiscard]] T load_relaxed(const T& place) noexcept {
   return std::atomic_ref<T>{const_cast<T&>(place)}.load(relaxed);
 }
+
+}  // namespace sluice::inline v0::base
+
+#endif
+
+namespace sluice::inline v0::base {
+
+/// The unit of sharing. A constant, not std::hardware_destructive_interference_size, because layout
+/// must not depend on compiler flags.
+inline constexpr std::size_t cache_line_bytes = 64;
 
 /// Adds to a counter that has one writer: a relaxed load and store, no read-modify-write. Readers
 /// on other threads see some recent value; relaxed is enough because nothing is published by it.
