@@ -19,11 +19,6 @@
 #include <memory>
 #include <string>
 
-#include <relacy/stdlib/condition_variable.hpp>
-#include <relacy/stdlib/event.hpp>
-#include <relacy/stdlib/mutex.hpp>
-#include <relacy/stdlib/semaphore.hpp>
-//
 #include "model_machine.hpp"
 
 namespace sluice::inline v0::model {

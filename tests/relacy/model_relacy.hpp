@@ -10,7 +10,10 @@
 #include <relacy/atomic_fence.hpp>
 #include <relacy/backoff.hpp>
 #include <relacy/context_base_impl.hpp>
+#include <relacy/stdlib/condition_variable.hpp>
+#include <relacy/stdlib/event.hpp>
 #include <relacy/stdlib/mutex.hpp>
+#include <relacy/stdlib/semaphore.hpp>
 #include <relacy/test_suite.hpp>
 #include <relacy/var.hpp>
 #undef $

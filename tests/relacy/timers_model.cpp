@@ -29,6 +29,7 @@ nanoseconds_t now_ns() noexcept { return 0; }
 namespace sluice::inline v0::model {
 namespace {
 
+using core::envelope;
 using core::execution;
 
 constexpr base::nanoseconds_t later_ns = 5'000'000'000;
