@@ -33,15 +33,16 @@ struct quiet {
   quiet() noexcept { rl::ctx().disable_preemption(); }
 };
 
-// Relacy prints values, so enumerations and pointers go in as what a stream can print.
+// Relacy prints values, so enumerations, bytes and pointers go in as what a stream prints as
+// numbers.
 template <class T>
 struct kept_as {
-  using type = T;
+  using type = std::conditional_t<sizeof(T) == 1 && !std::is_same_v<T, bool>, unsigned, T>;
 };
 template <class T>
 requires std::is_enum_v<T>
 struct kept_as<T> {
-  using type = std::underlying_type_t<T>;
+  using type = typename kept_as<std::underlying_type_t<T>>::type;
 };
 template <class T>
 struct kept_as<T*> {
@@ -79,11 +80,11 @@ class atomic {
   }
   T fetch_add(T amount, rl::memory_order order, place at = place::current()) noexcept
       requires std::integral<T> {
-    return cell_.fetch_add(amount, order, modelled::place_of(at));
+    return out(cell_.fetch_add(amount, order, modelled::place_of(at)));
   }
   T fetch_sub(T amount, rl::memory_order order, place at = place::current()) noexcept
       requires std::integral<T> {
-    return cell_.fetch_sub(amount, order, modelled::place_of(at));
+    return out(cell_.fetch_sub(amount, order, modelled::place_of(at)));
   }
 
   /// What a kernel would find under its lock: the newest value, in no order with anything.

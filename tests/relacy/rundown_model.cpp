@@ -17,7 +17,7 @@ struct closing : scenario {
     for (core::execution*& each : core::executions) each = nullptr;
     core::own_thread.for_each([](core::foreign_thread*) {});  // Of an execution that failed.
     through.open(node);
-    node_is_there = 1;
+    for (plain<int>& each : node_is_there) each = 1;
   }
   ~closing() override {
     core::thread_cell* cell = core::all_cells.load(base::relaxed);
@@ -29,13 +29,15 @@ struct closing : scenario {
   void visit() {
     const core::foreign_access access{through, node.id};
     if (!access) return;
-    node_is_there = 1;  // A write: the node's end must come after all of it.
+    plain<int>& mine = node_is_there[this_thread()];
+    expect(mine == 1, "who is inside finds the node");
+    mine = 1;  // A write: the node's end must come after all of it.
     visits += 1;
   }
   // The node's stop: nobody comes in, what is left of the others is let go of.
   void stop() {
     through.close();
-    node_is_there = 0;
+    for (plain<int>& each : node_is_there) each = 0;
     node.guard.lock();
     for (core::execution* each : node.attached) {
       // Release: the node's last use of it, as in detach_foreign.
@@ -49,7 +51,7 @@ struct closing : scenario {
 
   core::node_core node;
   core::gate through;
-  plain<int> node_is_there;
+  plain<int> node_is_there[2];
   int visits = 0;
 };
 
