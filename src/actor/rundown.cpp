@@ -41,8 +41,9 @@ thread_cell& take_cell() {
   thread_cell* first = all_cells.load(base::relaxed);  // Relaxed: the CAS checks it.
   do {
     made->next = first;
-    // [RD2] release: the cell; pairs RD1. Ends: a failure means another cell was added.
-  } while (!all_cells.compare_exchange_weak(first, made, base::release, base::relaxed));
+    // [RD2] seq_cst: D1, the cell is in the list before its thread looks at a gate; pairs RD1 and,
+    // in close, RD11. Ends: a failure means another cell was added.
+  } while (!all_cells.compare_exchange_weak(first, made, base::seq_cst, base::relaxed));
   return *made;
 }
 
@@ -147,8 +148,9 @@ void gate::open(node_core& core) noexcept {
 void gate::close() noexcept {
   // [RD7] seq_cst: D2, before reading the cells; pairs RD6 (enter).
   open_id_.store(0, base::seq_cst);
-  for (thread_cell* cell = all_cells.load(base::acquire); cell != nullptr;  // [RD1]
-       cell = cell->next) {
+  // [RD11] seq_cst: D2, after the gate is shut. Whose cell is not in this list will find it shut;
+  // pairs RD2 (take_cell).
+  for (thread_cell* cell = all_cells.load(base::seq_cst); cell != nullptr; cell = cell->next) {
     for (auto& place : cell->inside) {
       // [RD8] seq_cst: D2; pairs RD9 (enter), RD10 (leave).
       while (place.load(base::seq_cst) == this) std::this_thread::yield();
