@@ -37,8 +37,9 @@ void free_timer(execution& by, wake_timer* clock) noexcept {
 // WT1
 bool leave_armed(wake_timer& clock, wake_state for_state) noexcept {
   wake_state expected = wake_state::armed;
-  // [WT1] acq_rel: who frees it or uses it next sees what the other did; pairs WT1, WT2.
-  return clock.state.compare_exchange_strong(expected, for_state, base::acq_rel, base::relaxed);
+  // [WT1] acq_rel, acquire on failure: who frees it or uses it next has seen the other's last use;
+  // pairs WT1, WT2.
+  return clock.state.compare_exchange_strong(expected, for_state, base::acq_rel, base::acquire);
 }
 
 void wake_when_due(sched::timer& due, sched::worker& on) {
