@@ -26,7 +26,7 @@ struct post : scenario {
     box.open();
   }
 
-  void write(int number, bool is_control) {
+  push_outcome write(int number, bool is_control) {
     letter& out = letters[number];
     out.content = number + 1;
     const push_outcome outcome = box.push(&out, is_control);
@@ -35,6 +35,7 @@ struct post : scenario {
       out.content = 0;  // It is the sender's again (M3).
     }
     if (outcome == push_outcome::schedule) own_and_run();
+    return outcome;
   }
 
   // What an owner leaves in the slot, the next one finds there.
@@ -116,15 +117,32 @@ struct parking : post {
   }
 };
 
+// A new mailbox is opened: whose letter gets in finds the tenant there.
+struct opening : post {
+  opening() {
+    count = 2;
+    static_cast<void>(box.close());
+  }
+  void run(unsigned thread) override {
+    if (thread != 2) {
+      const push_outcome outcome = write(static_cast<int>(thread), false);
+      if (outcome != push_outcome::closed) expect(tenant == 1, "the tenant comes before its mail");
+      return;
+    }
+    tenant = 1;
+    box.open();
+    own_and_run();
+  }
+  plain<int> tenant;
+};
+
 // The lone letter stays in the word while it is handled (M5).
 struct held : post {
   held() {
     count = 3;
     static_cast<void>(box.try_park());
   }
-  void run(unsigned thread) override {
-    write(static_cast<int>(thread), false);
-  }
+  void run(unsigned thread) override { write(static_cast<int>(thread), false); }
   void run_as_owner() override {
     while (true) {
       envelope* const alone = box.lone();
@@ -199,7 +217,10 @@ struct growing : post {
     }
   }
   void run(unsigned thread) override {
-    if (thread != 2) return write(static_cast<int>(thread), false);
+    if (thread != 2) {
+      write(static_cast<int>(thread), false);
+      return;
+    }
     for (int number : {2, 3}) {
       letters[number].content = number + 1;
       static_cast<void>(box.push_own(&letters[number], false));
@@ -214,6 +235,7 @@ struct growing : post {
 
 const registration growing_{"mailbox", "growing", &make<growing>};
 const registration waiting_{"mailbox", "waiting", &make<waiting>};
+const registration opening_{"mailbox", "opening", &make<opening>};
 const registration closing_{"mailbox", "closing", &make<closing>};
 const registration held_{"mailbox", "held", &make<held>};
 const registration parking_{"mailbox", "parking", &make<parking>};

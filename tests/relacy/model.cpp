@@ -92,9 +92,9 @@ int run(const std::string& name, const std::string& kind, rl::test_params& how,
   if (!is_unfinished && state_path != nullptr) std::remove(state_path);
   const std::uint64_t next = is_unfinished ? end : end + 1;
   std::cout << name << " " << kind << ": "
-            << (is_failed         ? "failed"
-                    : is_unfinished ? "unfinished"
-                                    : "passed")
+            << (is_failed       ? "failed"
+                : is_unfinished ? "unfinished"
+                                : "passed")
             << " after " << next - begin << " executions, next " << next << "\n";
   return is_failed ? 1 : 0;
 }
@@ -142,10 +142,10 @@ int main_of(int count, char** words) {
     return run(words[1], kind, how, nullptr);
   }
   if (kind != "full" && kind != "bound") return usage();
-  how.search_type = kind == "full" ? rl::fair_full_search_scheduler_type
-                                   : rl::fair_context_bound_scheduler_type;
+  how.search_type =
+      kind == "full" ? rl::fair_full_search_scheduler_type : rl::fair_context_bound_scheduler_type;
   deadline = std::chrono::steady_clock::now() +
-      std::chrono::milliseconds{static_cast<long>(std::strtod(words[3], nullptr) * 1000)};
+             std::chrono::milliseconds{static_cast<long>(std::strtod(words[3], nullptr) * 1000)};
   const char* const state_path = count > 4 ? words[4] : nullptr;
   if (state_path != nullptr) {
     std::string kept;

@@ -78,17 +78,22 @@ class atomic {
                                rl::memory_order on_failure, place at = place::current()) noexcept {
     return compare_exchange<false>(expected, value, order, on_failure, at);
   }
-  T fetch_add(T amount, rl::memory_order order, place at = place::current()) noexcept
-      requires std::integral<T> {
+  T fetch_add(T amount, rl::memory_order order,
+              place at = place::current()) noexcept requires std::integral<T> {
     return out(cell_.fetch_add(amount, order, modelled::place_of(at)));
   }
-  T fetch_sub(T amount, rl::memory_order order, place at = place::current()) noexcept
-      requires std::integral<T> {
+  T fetch_sub(T amount, rl::memory_order order,
+              place at = place::current()) noexcept requires std::integral<T> {
     return out(cell_.fetch_sub(amount, order, modelled::place_of(at)));
   }
 
-  /// What a kernel would find under its lock: the newest value, in no order with anything.
-  [[nodiscard]] T newest() const noexcept { return out(cell_.debug_value()); }
+  /// What a kernel finds under its lock: the newest value, in no order with anything else; from
+  /// here on this thread finds no older one.
+  [[nodiscard]] T newest(place at = place::current()) noexcept requires std::integral<T> {
+    T seen = static_cast<T>(~out(cell_.debug_value()));
+    compare_exchange_strong(seen, seen, rl::mo_relaxed, rl::mo_relaxed, at);  // It fails.
+    return seen;
+  }
 
  private:
   using kept = typename modelled::kept_as<T>::type;
@@ -108,8 +113,8 @@ class atomic {
     kept seen = in(expected);
     // Relacy holds that a failure's order is never stronger than the success's. C++20 has no such
     // rule: where it is, the failed load acquires by a fence, which is a little more.
-    const bool is_acquired_after = on_failure == rl::mo_acquire &&
-        (order == rl::mo_release || order == rl::mo_relaxed);
+    const bool is_acquired_after =
+        on_failure == rl::mo_acquire && (order == rl::mo_release || order == rl::mo_relaxed);
     const rl::memory_order failure_order = is_acquired_after ? rl::mo_relaxed : on_failure;
     const bool is_done = cell_.compare_exchange(rl::bool_t<IsWeak>{}, seen, in(value), order,
                                                 failure_order, modelled::place_of(at));

@@ -56,8 +56,8 @@ namespace base {
 wait_outcome futex_wait(const atomic<std::uint32_t>& word, std::uint32_t expected,
                         nanoseconds_t deadline_ns) noexcept {
   rl::context& c = rl::ctx();
-  c.sched();
-  if (word.newest() != expected) return wait_outcome::woken_or_changed;
+  if (const_cast<atomic<std::uint32_t>&>(word).newest() != expected)
+    return wait_outcome::woken_or_changed;
   const bool is_timed = deadline_ns != no_deadline;
   const bool may_be_baseless = model::baseless_wakes_left != 0;
   const rl::unpark_reason why =

@@ -60,9 +60,7 @@ struct timing : scenario {
 
 // A message once: its home fires it, another worker cancels it and lets go.
 struct delayed : timing {
-  delayed() {
-    timed = core::arm_delayed(first, &carried, {}, soon_ns);
-  }
+  delayed() { timed = core::arm_delayed(first, &carried, {}, soon_ns); }
   void run(unsigned thread) override {
     if (thread == 0) {
       home().run_posted();
