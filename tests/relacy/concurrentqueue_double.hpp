@@ -24,9 +24,10 @@ class ConcurrentQueue {
     return is_done;
   }
   bool try_dequeue(T& item) {
-    for (auto& place : places_) {
-      if (place.load(sluice::base::relaxed) == nullptr) continue;
-      item = place.exchange(nullptr, sluice::base::acquire);
+    const unsigned used = next_.load(sluice::base::relaxed);
+    for (unsigned i = 0; i < used && i < places_max; ++i) {
+      if (places_[i].load(sluice::base::relaxed) == nullptr) continue;
+      item = places_[i].exchange(nullptr, sluice::base::acquire);
       if (item != nullptr) return true;
     }
     return false;

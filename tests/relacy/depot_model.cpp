@@ -1,6 +1,6 @@
-// mem/depot: batches of free blocks go from thread to thread, each held by one (D1), and a word that
-// went and came back is noticed (D2). The real depot.cpp with tables of four records (edits.ini);
-// memory for them comes from here, with the records built in it.
+// mem/depot: batches of free blocks go from thread to thread, each held by one (D1), and a word
+// that went and came back is noticed (D2). The real depot.cpp with tables of four records
+// (edits.ini); memory for them comes from here, with the records built in it.
 #include "mem/depot.hpp"
 
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 // actor/meta_flow.cpp: which of the two flows runs terminate, and that it sees what both did (F2,
-// F3). The file needs all of the runtime; leave_flow, where the flows meet, is taken out of it as it
-// stands (edits.ini) and runs here between doubles.
+// F3). The file needs all of the runtime; leave_flow, where the flows meet, is taken out of it as
+// it stands (edits.ini) and runs here between doubles.
 #include "model.hpp"
 
 namespace sluice::inline v0::flows {

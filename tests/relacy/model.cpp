@@ -3,8 +3,9 @@
 //   model --list                       each scenario
 //   model SCENARIO random FROM TO      executions of these numbers, each from its own seed
 //   model SCENARIO full|bound SECONDS [STATE]
-//                                      all interleavings, or all with at most three switches between
-//                                      threads that could go on; what is left goes into STATE
+//                                      all interleavings, or all with at most three switches
+//                                      between threads that could go on; what is left goes into
+//                                      STATE
 //   model --plant NAME ...             the same with a planted bug
 //
 // The last line is "SCENARIO SEARCH: passed|failed|unfinished after N executions, next M". Exit

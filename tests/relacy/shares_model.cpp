@@ -1,5 +1,5 @@
-// actor/event_share and mem/bytes: what is counted in parts, or by slices, ends once, after the last
-// use of every holder.
+// actor/event_share and mem/bytes: what is counted in parts, or by slices, ends once, after the
+// last use of every holder.
 #include "actor/event_share.hpp"
 
 #include <sluice/bytes.hpp>

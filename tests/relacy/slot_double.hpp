@@ -1,4 +1,5 @@
-// Stands for actor/slot.hpp in the models of the slot table and of timers: what they read of a slot.
+// Stands for actor/slot.hpp in the models of the slot table and of timers: what they read of a
+// slot.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // actor/slot_table: a chunk is seen whole or not at all, and a slot has one taker. The real
-// slot_table.cpp with chunks of four slots (edits.ini), a double for the slot and one for the core of
-// the queue of free slots.
+// slot_table.cpp with chunks of four slots (edits.ini), a double for the slot and one for the core
+// of the queue of free slots.
 #include "actor/slot_table.hpp"
 
 #include <sys/mman.h>
