@@ -41,6 +41,9 @@ class plain {
     return *this;
   }
   plain& operator=(const plain& other) noexcept { return *this = other.load(); }
+  plain& operator+=(T value) noexcept requires std::is_arithmetic_v<T> {
+    return *this = load() + value;
+  }
   operator T() const noexcept { return load(); }
   T operator->() const noexcept requires std::is_pointer_v<T> { return load(); }
 
