@@ -90,13 +90,11 @@ proctype parent() {
   :: prunes_left > 0 ->
      prunes_left--;
 #ifdef BUG_PRUNES_THE_NEWEST
-     d_step {
-       at = head_first;
-       if
-       :: at != NONE && link[at] == dead -> head_first = next_sibling[at]
-       :: else -> at = NONE
-       fi
-     };
+     at = head_first;
+     if
+     :: at != NONE && link[at] == dead -> head_first = next_sibling[at]
+     :: at == NONE || link[at] != dead -> at = NONE
+     fi;
      if :: at != NONE -> let_go(at) :: else fi;
 #endif
      behind = head_first;

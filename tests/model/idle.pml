@@ -200,7 +200,6 @@ inline announce(me, i) {
   sleeping++;
   asleep[me] = 1;
 #endif
-  assert(sleeping <= WORKERS);
   move_epoch(i)
 }
 
