@@ -3,7 +3,7 @@
 // Workers look for work, announce a sleep, look again and park; threads outside inject work and
 // wake whom they find asleep; one sleeper, the sentinel, sleeps timed while others run. The model
 // is sequentially consistent, a step is one access to shared memory; what store buffers add is
-// in announce_tso.pml. Looks at queues may fail although something is there (injection_queue J1).
+// in announce_tso.pml. A pop may fail beside a push or another pop (J1).
 //
 // Shown: nobody parks for good with work injected or posted (the monitor at a time-out), no tick of
 // the sentinel finds work that it should not have had to find (no rescue), the count of sleepers
@@ -125,7 +125,7 @@ inline inject(i, has_claimed) {
   publishing--
 }
 
-// A null is not "empty": the pop of another one may be under way (J1).
+// A null is not "empty" (J1): while a push or another pop is under way it may come all the same.
 inline take_injected(found) {
   if
   :: injected_count == 0
@@ -133,7 +133,7 @@ inline take_injected(found) {
      if
      :: d_step { injected > 0 -> injected--; found = 1 };
         injected_count--
-     :: true
+     :: injected == 0 || injected_count != injected
      fi
   fi
 }
