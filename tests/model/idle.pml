@@ -262,9 +262,7 @@ inline sleep(me, i, has_claimed, is_sentinel, is_ticking, flag, found) {
 #ifndef BUG_NO_RECHECK
      take_injected(found);
      if :: found -> break :: else fi;
-#ifndef BUG_NULL_IS_EMPTY
      if :: injected_count != 0 -> break :: injected_count == 0 fi;
-#endif
 #endif
      d_step { if :: inbox[me] == INBOX_EMPTY -> inbox[me] = INBOX_PARKED :: else fi };
      if :: inbox[me] != INBOX_PARKED -> break :: else fi;
