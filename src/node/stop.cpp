@@ -1,6 +1,8 @@
 // The stages of a node's end: stop accepting, drain, trees in order, exit, kill.
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <sluice/stop_request.hpp>
 
@@ -22,6 +24,8 @@ namespace {
 constexpr base::nanoseconds_t look_first_ns = 100'000;
 constexpr base::nanoseconds_t look_again_ns = 5'000'000;
 constexpr unsigned quiet_looks = 15;
+// Until who was spawned meanwhile is looked for; twice as long each time.
+constexpr base::nanoseconds_t ask_again_first_ns = 1'000'000;
 // What the last steps may take when the patience is used up.
 constexpr base::nanoseconds_t grace_ns = 100'000'000;
 
@@ -46,18 +50,58 @@ class patient_look {
   base::nanoseconds_t span_ns_ = look_first_ns;
 };
 
-template <class Wanted>
-void ask_to_exit(node_state& state, execution& by, const exit_reason& reason, Wanted&& wanted) {
-  const slot* const root = state.core->root.load(base::relaxed);  // Relaxed: set before any stop.
-  state.core->slots.for_each([&](slot& each) {
-    const slot_kind kind = kind_of(each);
-    if (kind <= slot_kind::alias || kind == slot_kind::ended_meta || &each == root) return;
-    if (!wanted(each)) return;
-    // A slot that changed hands meanwhile gets an exit for a past generation: dropped by it.
-    // Relaxed: as just said, a wrong generation is harmless.
-    send_exit(by, each.index, each.generation.load(base::relaxed), reason);
-  });
-}
+// Asks tenants of slots to exit, each of them once with one reason.
+class exit_round {
+ public:
+  exit_round(node_state& state, execution& by, exit_reason reason) noexcept
+      : state_(state), by_(by), reason_(std::move(reason)) {}
+
+  /// Those that `wanted` picks and that have not been asked yet.
+  template <class Wanted>
+  void ask(Wanted&& wanted) {
+    // Relaxed: set before any stop.
+    const slot* const root = state_.core->root.load(base::relaxed);
+    state_.core->slots.for_each([&](slot& each) {
+      const slot_kind kind = kind_of(each);
+      if (kind <= slot_kind::alias || kind == slot_kind::ended_meta || &each == root) return;
+      if (!wanted(each)) return;
+      // A slot that changed hands meanwhile gets an exit for a past generation: dropped by it, and
+      // the next round asks who is there then.
+      // Relaxed: as just said, a wrong generation is harmless.
+      const std::uint32_t generation = each.generation.load(base::relaxed);
+      if (each.index >= asked_.size()) asked_.resize(std::size_t{each.index} + 1, nobody);
+      if (asked_[each.index] == generation) return;
+      // Refused: its mailbox is not open yet, or closed already.
+      if (send_exit(by_, each.index, generation, reason_) == send_outcome::accepted) {
+        asked_[each.index] = generation;
+      }
+    });
+  }
+
+  /// Everybody, until no more than `count` are alive or the deadline has passed. It looks again for
+  /// who was spawned meanwhile, by one that had yet to be asked or by a thread of the host: rarely,
+  /// since a look goes over all slots.
+  void ask_until_alive_is(std::uint64_t count, base::nanoseconds_t deadline_ns) {
+    patient_look look;
+    base::nanoseconds_t span_ns = ask_again_first_ns;
+    for (base::nanoseconds_t next_ns = 0; alive(state_) > count && base::now_ns() < deadline_ns;) {
+      if (base::now_ns() >= next_ns) {
+        ask([](const slot&) { return true; });
+        next_ns = base::now_ns() + span_ns;
+        span_ns *= 2;
+      }
+      look.wait(*state_.core, std::min(next_ns, deadline_ns));
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t nobody = 0;  // No tenant has this generation.
+
+  node_state& state_;
+  execution& by_;
+  const exit_reason reason_;
+  std::vector<std::uint32_t> asked_;  // By slot: the generation of who was asked.
+};
 
 // An I/O meta that was asked to end and is still there drains: its worker has yet to be told.
 bool has_draining(const node_state& state) {
@@ -135,18 +179,15 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   const std::uint32_t root_generation = root->generation.load(base::relaxed);
   send_control(by, root->index, root_generation, priority::urgent, node_stops{});
   // 1. Stop accepting. 2. Drain: connections flush and close, mailboxes empty.
-  ask_to_exit(state, by, exit_reason::shutdown(), [](const slot& each) { return is_meta(each); });
+  exit_round{state, by, exit_reason::shutdown()}.ask(
+      [](const slot& each) { return is_meta(each); });
   wait_until_quiet(state, begin + patience / 2);
   // 3. What is supervised ends in order, the youngest tree or application first.
   stop_trees(state, by, begin + patience * 3 / 4);
   // 4. Everybody exits.
-  ask_to_exit(state, by, exit_reason::shutdown(), [](const slot&) { return true; });
-  wait_until_alive_is(state, 1, begin + patience * 7 / 8);
+  exit_round{state, by, exit_reason::shutdown()}.ask_until_alive_is(1, begin + patience * 7 / 8);
   // 5. What is left: killed, between two messages.
-  if (alive(state) > 1) {
-    ask_to_exit(state, by, exit_reason::killed(), [](const slot&) { return true; });
-  }
-  wait_until_alive_is(state, 1, deadline_ns);
+  exit_round{state, by, exit_reason::killed()}.ask_until_alive_is(1, deadline_ns);
   // The root last: its sweep frees the metas that ended before it.
   send_exit(by, root->index, root_generation, exit_reason::shutdown());
   wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + grace_ns));

@@ -155,6 +155,41 @@ TEST_CASE("stop: from a handler while another thread stops the node neither wait
   check_was_request(at.report);
 }
 
+TEST_CASE("stop: who is being spawned while others are asked to exit is asked too, not killed") {
+  struct asked : sluice::actor<asked> {
+    explicit asked(test_counter& ended_) : ended(ended_) {}
+    void terminate(const sluice::exit_reason&) { ended.add(); }
+    test_counter& ended;
+  };
+  struct slow_to_make : sluice::actor<slow_to_make> {
+    slow_to_make(test_counter& begun, test_counter& asked_, sluice::exit_reason& end_) : end(end_) {
+      begun.add();
+      static_cast<void>(asked_.reaches(1));
+    }
+    void terminate(const sluice::exit_reason& why) { end = why; }
+    sluice::exit_reason& end;
+  };
+  struct parent : sluice::actor<parent, begin> {
+    parent(test_counter& begun_, test_counter& asked_, sluice::exit_reason& end_)
+        : begun(begun_), others(asked_), end(end_) {}
+    void on(begin) {
+      static_cast<void>(spawn<slow_to_make>({}, std::ref(begun), std::ref(others), std::ref(end)));
+    }
+    test_counter& begun;
+    test_counter& others;
+    sluice::exit_reason& end;
+  };
+  test_node node{plain_options(2)};
+  test_counter begun;
+  test_counter ended;
+  sluice::exit_reason end;
+  node->spawn<parent>({}, std::ref(begun), std::ref(ended), std::ref(end)).value().send(begin{});
+  REQUIRE(node->spawn<asked>({}, std::ref(ended)));
+  begun.wait_for(1);
+  node.finish();
+  CHECK(end.code == sluice::exit_code::shutdown);
+}
+
 TEST_CASE("stop: a handler may stop another node, and start on one that runs is an error") {
   struct killer : sluice::actor<killer, begin> {
     killer(sluice::node& own_, sluice::node& other_, test_counter& done_)
