@@ -20,9 +20,15 @@ inline constexpr nanoseconds_t no_deadline = INT64_MAX;
 /// the system again. For simulations.
 void use_virtual_clock(const atomic<nanoseconds_t>* clock) noexcept;
 
+#ifdef SLUICE_MODEL_TICKS
+std::uint64_t model_ticks() noexcept;
+#endif
+
 /// The processor's counter. Only differences on one thread mean something.
 [[nodiscard]] inline std::uint64_t ticks() noexcept {
-#if defined(__x86_64__)
+#if defined(SLUICE_MODEL_TICKS)
+  return model_ticks();
+#elif defined(__x86_64__)
   return __builtin_ia32_rdtsc();
 #elif defined(__aarch64__)
   std::uint64_t value;

@@ -55,7 +55,8 @@ result<void> client::implementation::init(client& self) {
   parent_ = {node.id, state.parent_slot, state.parent_generation};
   if (!options_.worker.is_given()) {
     const core::slot* const parent = node.slots.find(state.parent_slot);
-    if (parent == nullptr || parent == node.root || core::is_meta(*parent)) {
+    // Relaxed: set before anybody is spawned.
+    if (parent == nullptr || parent == node.root.load(base::relaxed) || core::is_meta(*parent)) {
       return bad("tcp::client: worker");
     }
     options_.worker = parent_;

@@ -76,7 +76,8 @@ result<void> server::implementation::check_workers(core::execution& by,
                                                    const core::meta_state& state) {
   if (options_.workers.empty()) {
     const core::slot* const parent = by.node.slots.find(state.parent_slot);
-    if (parent == nullptr || parent == by.node.root || core::is_meta(*parent)) {
+    // Relaxed: set before anybody is spawned.
+    if (parent == nullptr || parent == by.node.root.load(base::relaxed) || core::is_meta(*parent)) {
       return bad("tcp::server: no workers");
     }
     options_.workers.push_back(pid{by.node.id, state.parent_slot, state.parent_generation});
