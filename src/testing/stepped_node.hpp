@@ -41,6 +41,7 @@ class stepped_node final : public core::thread_drive {
   /// Of the worker.
   [[nodiscard]] core::execution& own() noexcept { return *state_->executions.front(); }
   [[nodiscard]] sched::stepper& work() noexcept { return *stepper_; }
+  [[nodiscard]] io::simulation& simulation() noexcept { return *simulation_; }
 
   /// False: nothing can happen at this time.
   bool step();
