@@ -221,7 +221,8 @@ stop_report node::stop(std::chrono::nanoseconds patience) {
     }
     if (stuck.empty()) {
       core.scheduler = nullptr;
-      core::sweep_leftovers(*state_);
+      // With nobody left before, who is there now was born since, and has not been asked.
+      core::sweep_leftovers(*state_, report.is_clean() ? exit_code::shutdown : exit_code::killed);
     }
     for (const std::size_t index : stuck) {  // Left to its handler for ever, with all it may touch.
       core.quarantined.fetch_add(1, base::relaxed);  // Relaxed: a count.

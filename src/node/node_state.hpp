@@ -70,7 +70,7 @@ struct node_access {
                                                        base::nanoseconds_t deadline_ns);
 
 /// After the threads have ended: ends the processes that are still there, on the calling thread.
-void sweep_leftovers(node_state& state) noexcept;
+void sweep_leftovers(node_state& state, exit_code why) noexcept;
 
 }  // namespace core
 }  // namespace v0

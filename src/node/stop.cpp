@@ -78,18 +78,20 @@ class exit_round {
     });
   }
 
-  /// Everybody, until no more than `count` are alive or the deadline has passed. It looks again for
-  /// who was spawned meanwhile, by one that had yet to be asked or by a thread of the host: rarely,
-  /// since a look goes over all slots.
+  /// Everybody, at least once, until no more than `count` are alive or the deadline has passed. It
+  /// looks again for who was spawned meanwhile, by one that had yet to be asked or by a thread of
+  /// the host: rarely, since a look goes over all slots.
   void ask_until_alive_is(std::uint64_t count, base::nanoseconds_t deadline_ns) {
     patient_look look;
     base::nanoseconds_t span_ns = ask_again_first_ns;
-    for (base::nanoseconds_t next_ns = 0; alive(state_) > count && base::now_ns() < deadline_ns;) {
+    base::nanoseconds_t next_ns = 0;
+    while (true) {
       if (base::now_ns() >= next_ns) {
         ask([](const slot&) { return true; });
         next_ns = base::now_ns() + span_ns;
         span_ns *= 2;
       }
+      if (alive(state_) <= count || base::now_ns() >= deadline_ns) return;
       look.wait(*state_.core, std::min(next_ns, deadline_ns));
     }
   }
@@ -187,7 +189,9 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   // 4. Everybody exits.
   exit_round{state, by, exit_reason::shutdown()}.ask_until_alive_is(1, begin + patience * 7 / 8);
   // 5. What is left: killed, between two messages.
-  exit_round{state, by, exit_reason::killed()}.ask_until_alive_is(1, deadline_ns);
+  if (alive(state) > 1) {
+    exit_round{state, by, exit_reason::killed()}.ask_until_alive_is(1, deadline_ns);
+  }
   // The root last: its sweep frees the metas that ended before it.
   send_exit(by, root->index, root_generation, exit_reason::shutdown());
   wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + grace_ns));
@@ -210,17 +214,17 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   return left;
 }
 
-void sweep_leftovers(node_state& state) noexcept {
+void sweep_leftovers(node_state& state, exit_code why) noexcept {
   execution by{*state.core, nullptr, mem::this_thread_cache()};
   state.core->attach(by);
-  state.core->slots.for_each([&by](slot& each) {
+  state.core->slots.for_each([&by, why](slot& each) {
     // Born across the stop, or deaf to it; its threads are gone, so this one owns it.
     if (kind_of(each) != slot_kind::process) return;
     if (each.state == life::ending) {  // It had more to tell than time to.
       tell_rest(by, each);
     } else {
       each.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp; terminate may send.
-      end_process(by, each, exit_reason::killed());
+      end_process(by, each, exit_reason{why, {}});
     }
   });
   state.core->detach(by);

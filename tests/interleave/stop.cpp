@@ -26,7 +26,10 @@ class stop final : public scenario {
   void round() override {
     judged_node node;
     const auto first = node->spawn<host>({}, 3u).value();
-    on_threads({[&] { node->stop(std::chrono::seconds{30}); },
+    on_threads({[&] {
+                  const auto report = node->stop(std::chrono::seconds{30});
+                  for (const auto& each : report.not_stopped) fail("did not stop in time: " + each);
+                },
                 [&] {
                   const auto made = node->spawn<host>({}, 2u);
                   if (made) made.value().send(more{});
