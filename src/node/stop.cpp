@@ -134,13 +134,6 @@ void wait_until_quiet(node_state& state, base::nanoseconds_t deadline_ns) {
   }
 }
 
-void wait_until_alive_is(node_state& state, std::uint64_t count, base::nanoseconds_t deadline_ns) {
-  patient_look look;
-  while (alive(state) > count && base::now_ns() < deadline_ns) {
-    look.wait(*state.core, deadline_ns);
-  }
-}
-
 // Each root of supervision ends its children in order; the next one's turn comes when it has ended.
 void stop_trees(node_state& state, execution& by, base::nanoseconds_t deadline_ns) {
   patient_look look;
@@ -192,9 +185,11 @@ std::vector<std::string> stop_everything(node_state& state, base::nanoseconds_t 
   if (alive(state) > 1) {
     exit_round{state, by, exit_reason::killed()}.ask_until_alive_is(1, deadline_ns);
   }
-  // The root last: its sweep frees the metas that ended before it.
+  // The root last: its sweep frees the metas that ended before it. Who was not counted as alive yet
+  // when everybody else had ended is asked meanwhile.
   send_exit(by, root->index, root_generation, exit_reason::shutdown());
-  wait_until_alive_is(state, 0, std::max(deadline_ns, base::now_ns() + grace_ns));
+  exit_round{state, by, exit_reason::shutdown()}.ask_until_alive_is(
+      0, std::max(deadline_ns, base::now_ns() + grace_ns));
 
   std::vector<std::string> left =
       state.blocking->wait_all(std::max(deadline_ns, base::now_ns() + grace_ns));

@@ -157,8 +157,10 @@ void print_frames(const fiber& waiting) {
   const auto* const words = static_cast<const std::uintptr_t*>(waiting.stack_pointer);
   const auto begin = reinterpret_cast<std::uintptr_t>(&__executable_start);
   const auto end = reinterpret_cast<std::uintptr_t>(&etext);
-  std::printf("  fiber %u waits%s:", waiting.number,
-              waiting.deadline_ns == INT64_MAX ? " for ever" : "");
+  std::printf("  fiber %u %s:", waiting.number,
+              waiting.state == fiber_state::runnable ? "could run"
+              : waiting.deadline_ns == INT64_MAX     ? "waits for ever"
+                                                     : "waits for a time");
   int found = 0;
   for (std::ptrdiff_t i = 0; i < words_max && found < found_max; ++i) {
     if (words[i] <= begin || words[i] >= end) continue;
@@ -299,7 +301,7 @@ void fail(std::string_view why) noexcept {
               static_cast<unsigned long long>(count.rounds), static_cast<int>(why.size()),
               why.data());
   for (const fiber* each : fibers) {
-    if (each->state != fiber_state::blocked) continue;
+    if (each == current) continue;
     print_frames(*each);
   }
   std::fflush(stdout);
