@@ -324,7 +324,7 @@ TEST_CASE("an appender's queue is bounded, what passes it is refused and told") 
 
 TEST_CASE("an appender's queue is bounded for orders to write nothing, too") {
   temporary_folder folder;
-  file_host host;
+  file_host host{{.schedulers = 1}};  // It sends all before the appender sees one.
   const alias log = host.append({.path = folder.file("log"), .queue_bytes_max = 1000}).id();
   constexpr std::size_t count = 400;  // Less than an activation handles: none is done meanwhile.
   host.worker.send(file_errand{[log](file_worker& self) {
