@@ -51,11 +51,11 @@ namespace core {
 
 /// What stands for the node itself.
 [[nodiscard]] address node_address(slot& self) noexcept;
-void link_to(slot& self, address who) noexcept;
+void link_to(slot& self, address who);
 void unlink_from(slot& self, address who) noexcept;
-[[nodiscard]] ref monitor_from(slot& self, address who) noexcept;
+[[nodiscard]] ref monitor_from(slot& self, address who);
 bool demonitor_from(slot& self, ref id, queued_down what) noexcept;
-void set_trap_exit(slot& self, bool traps) noexcept;
+void set_trap_exit(slot& self, bool traps);
 [[nodiscard]] bool traps_exit(const slot& self) noexcept;
 
 /// Whether the message has not been taken back, by demonitor() or unlink().
@@ -78,25 +78,24 @@ inline constexpr unhandled_function unhandled_action<down> = &handle_unlisted_do
 template <>
 inline constexpr unhandled_function unhandled_action<exit_signal> = &handle_unlisted_exit_signal;
 
-/// The part of a process that knows others' ends.
+/// The part of a process that knows others' ends. Out of memory link(), monitor() and trap_exit()
+/// throw std::bad_alloc, and nothing has changed; the other side without memory is no_process.
 template <class Base>
 class linking : public Base {
  public:
   /// Links this process with a pid, alias or handle; once is as good as often. If nobody is there
   /// an exit signal says no_process. A link with itself is none.
-  void link(address who) noexcept { link_to(*this->self_, who); }
-  void link(std::string_view name) noexcept { link_to(*this->self_, this->find(name)); }
+  void link(address who) { link_to(*this->self_, who); }
+  void link(std::string_view name) { link_to(*this->self_, this->find(name)); }
   /// From here on no exit signal of a link with it is seen, not even one that is under way.
   void unlink(address who) noexcept { unlink_from(*this->self_, who); }
 
   /// One `down` will come for the number returned. Of itself none comes.
-  ref monitor(address who) noexcept { return monitor_from(*this->self_, who); }
-  ref monitor(std::string_view name) noexcept {
-    return monitor_from(*this->self_, this->find(name));
-  }
+  ref monitor(address who) { return monitor_from(*this->self_, who); }
+  ref monitor(std::string_view name) { return monitor_from(*this->self_, this->find(name)); }
   /// `down` and the exit signal of these say shutdown when the node begins to stop.
-  ref monitor_node() noexcept { return monitor(node_address(*this->self_)); }
-  void link_node() noexcept { link(node_address(*this->self_)); }
+  ref monitor_node() { return monitor(node_address(*this->self_)); }
+  void link_node() { link(node_address(*this->self_)); }
   /// No `down` comes for `id` from here on; with queued_down::keep one that is in the mailbox
   /// already does. False: it has been handled, or there was no such monitor.
   bool demonitor(ref id, queued_down what = queued_down::remove) noexcept {
@@ -104,7 +103,7 @@ class linking : public Base {
   }
 
   /// Whether exit signals come as messages. Of one spawned with `link`: but for its spawner's.
-  void trap_exit(bool traps) noexcept { set_trap_exit(*this->self_, traps); }
+  void trap_exit(bool traps) { set_trap_exit(*this->self_, traps); }
   [[nodiscard]] bool traps_exit() const noexcept { return core::traps_exit(*this->self_); }
 
  protected:

@@ -63,8 +63,8 @@ struct program_options {
   bool has_input = true;                   ///< false: /dev/null
   /// Who is told; default the process that spawned the port (the node itself is none).
   pid worker{};
-  /// Of each channel: bytes told and not let go of, before it is read no further and the program
-  /// waits.
+  /// Of each channel: bytes told and not let go of, with what holds each piece of them, before it
+  /// is read no further and the program waits.
   std::uint32_t output_bytes_max = 256 * 1024;
   std::uint32_t input_bytes_high = 256 * 1024;  ///< above it `writable` will come
   std::uint32_t input_bytes_low = 64 * 1024;

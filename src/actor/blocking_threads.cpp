@@ -9,6 +9,7 @@
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
 #include "base/cpu_topology.hpp"
+#include "base/out_of_memory.hpp"
 #include "base/thread.hpp"
 
 namespace sluice::inline v0::core {
@@ -33,10 +34,12 @@ result<void> blocking_threads::start(meta_state& meta, const meta_order& order) 
       if ((*each)->is_done) done.splice(done.end(), entries_, each);
       each = next;
     }
+    entries_.push_back(own);
+    base::undo_unless_kept listed{[this]() noexcept { entries_.pop_back(); }};
     auto started = base::start_thread(options, [this, &meta, own] { run(meta, *own); });
     if (started) {
       own->thread = std::move(started).value();
-      entries_.push_back(own);
+      listed.keep();
     } else {
       outcome = started.error();
     }

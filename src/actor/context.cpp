@@ -13,6 +13,7 @@
 #include "actor/process_extension.hpp"
 #include "actor/rundown.hpp"
 #include "base/assert.hpp"
+#include "base/out_of_memory.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -127,11 +128,13 @@ result<void> register_name(slot& self, std::string_view name) noexcept {
     return error{error_code::bad_argument, 0, "register_name"};
   }
   from.by().flush_chain();  // X2
-  if (!node.names.add(name, pid_of(self))) {
-    return error{error_code::name_taken, 0, "register_name"};
-  }
-  self.is_named = 1;
-  return {};
+  return base::or_out_of_memory("register_name", [&]() -> result<void> {
+    if (!node.names.add(name, pid_of(self))) {
+      return error{error_code::name_taken, 0, "register_name"};
+    }
+    self.is_named = 1;
+    return {};
+  });
 }
 
 bool unregister_name(slot& self) noexcept {

@@ -4,6 +4,7 @@
 
 #include "actor/caller.hpp"
 #include "actor/control_send.hpp"
+#include "base/out_of_memory.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -154,8 +155,11 @@ void event_hub::deliver_value(const subscriber& who, event_share& share) noexcep
 }
 
 void event_hub::deliver_end(const subscriber& who) noexcept {
-  static_cast<void>(send_control(by(), who.slot, who.generation, priority::main,
-                                 event_ended{self(), name_, end_reason_}));
+  const auto tell = [&](event_ended end) {
+    static_cast<void>(send_control(by(), who.slot, who.generation, priority::main, std::move(end)));
+  };
+  if (base::has_memory_for([&] { tell({self(), name_, end_reason_}); })) return;
+  tell({self(), {}, {end_reason_.code, {}}});  // The end counts, not its words.
 }
 
 void event_hub::forget(std::uint32_t position) {

@@ -11,11 +11,13 @@
 #include "actor/event_hub.hpp"
 #include "actor/life.hpp"
 #include "actor/process_extension.hpp"
+#include "base/out_of_memory.hpp"
 
 namespace sluice::inline v0::core {
 
 event_record& event_directory::take() {
   const std::lock_guard lock{guard_};
+  if (free_.capacity() <= records_.size()) free_.reserve(2 * records_.size() + 1);  // ED1
   if (free_.empty()) return records_.emplace_back();
   event_record* const record = free_.back();
   free_.pop_back();
@@ -23,7 +25,7 @@ event_record& event_directory::take() {
 }
 
 void event_directory::give_back(event_record& record) noexcept {
-  const std::lock_guard lock{guard_};
+  const std::lock_guard lock{guard_};  // ED1: there is room for each of them.
   free_.push_back(&record);
 }
 
@@ -75,22 +77,16 @@ bool take_out(std::vector<pid>& from, pid which) noexcept {
 }
 
 // Before it would grow: what has ended needs no place.
-void add_to(std::vector<pid>& events, const node_core& node, pid event) {
-  if (events.size() == events.capacity()) {
-    std::erase_if(events, [&node](pid each) { return has_ended(node, each); });
-  }
-  events.push_back(event);
+void make_room_in(std::vector<pid>& events, const node_core& node) {
+  if (events.size() < events.capacity()) return;
+  std::erase_if(events, [&node](pid each) { return has_ended(node, each); });
+  if (events.size() == events.capacity()) events.reserve(2 * events.size() + 1);
 }
 
-}  // namespace
-
-result<event_place> register_event(slot& self, std::string_view name, const message_type& type,
-                                   const event_options& options) noexcept {
-  if (name.empty() || name.size() > name_registry::name_bytes_max) {
-    return error{error_code::bad_argument, 0, "register_event"};
-  }
-  caller from{self};
-  execution& by = from.by();
+result<event_place> make_event(slot& self, execution& by, std::string_view name,
+                               const message_type& type, const event_options& options) {
+  std::vector<pid>& owned = attachments_of(self).owned_events;
+  make_room_in(owned, by.node);
   event_directory& events = by.node.events;
   constexpr error taken{error_code::name_taken, 0, "register_event"};
   if (events.names.find(name).is_valid()) return taken;
@@ -107,12 +103,25 @@ result<event_place> register_event(slot& self, std::string_view name, const mess
     return hub.error();
   }
   const pid who = hub.value();
-  if (!events.names.add(name, who, reinterpret_cast<std::uintptr_t>(&record))) {
+  base::undo_unless_kept made{[&]() noexcept {
     static_cast<void>(send_exit(by, who.slot, who.generation, exit_reason::normal()));
-    return taken;
-  }
-  add_to(attachments_of(self).owned_events, by.node, who);
+  }};
+  if (!events.names.add(name, who, reinterpret_cast<std::uintptr_t>(&record))) return taken;
+  made.keep();
+  owned.push_back(who);
   return event_place{by.node.way_in, who, &record};
+}
+
+}  // namespace
+
+result<event_place> register_event(slot& self, std::string_view name, const message_type& type,
+                                   const event_options& options) noexcept {
+  if (name.empty() || name.size() > name_registry::name_bytes_max) {
+    return error{error_code::bad_argument, 0, "register_event"};
+  }
+  caller from{self};
+  return base::or_out_of_memory("register_event",
+                                [&] { return make_event(self, from.by(), name, type, options); });
 }
 
 bool unregister_event(slot& self, pid event) noexcept {
@@ -128,11 +137,14 @@ result<pid> subscribe_to(slot& self, const event_place& event, const event_kind&
   execution& by = from.by();
   constexpr error unknown{error_code::unknown_address, 0, "subscribe"};
   if (event.who.node != by.node.id || has_ended(by.node, event.who)) return unknown;
-  std::vector<pid>& heard = attachments_of(self).heard_events;
-  if (std::find(heard.begin(), heard.end(), event.who) != heard.end()) return event.who;
-  add_to(heard, by.node, event.who);
-  tell_hub(by, event.who, self, &how);
-  return event.who;
+  return base::or_out_of_memory("subscribe", [&]() -> result<pid> {
+    std::vector<pid>& heard = attachments_of(self).heard_events;
+    if (std::find(heard.begin(), heard.end(), event.who) != heard.end()) return event.who;
+    make_room_in(heard, by.node);
+    heard.push_back(event.who);
+    tell_hub(by, event.who, self, &how);
+    return event.who;
+  });
 }
 
 result<pid> subscribe_by_name(slot& self, std::string_view name, const message_type& type,

@@ -6,6 +6,7 @@
 
 #include "actor/attachments.hpp"
 #include "actor/caller.hpp"
+#include "base/out_of_memory.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -14,10 +15,16 @@ bool group_directory::join(std::string_view name, pid who) {
   const std::lock_guard lock{in.guard};
   auto found = in.groups.find(name);
   if (found == in.groups.end()) found = in.groups.try_emplace(std::string{name}).first;
+  base::undo_unless_kept made{[&]() noexcept {
+    if (found->second.members.empty()) in.groups.erase(found);
+  }};
   group& joined = found->second;
   const auto place = static_cast<std::uint32_t>(joined.members.size());
-  if (!joined.places.try_emplace(who, place).second) return false;
   joined.members.push_back(who);
+  base::undo_unless_kept listed{[&]() noexcept { joined.members.pop_back(); }};
+  if (!joined.places.try_emplace(who, place).second) return false;
+  listed.keep();
+  made.keep();
   return true;
 }
 
@@ -54,10 +61,13 @@ result<void> join_group(slot& self, std::string_view name) noexcept {
   }
   caller from{self};
   from.by().flush_chain();  // X2: who sees the member sees what it sent before.
-  if (from.by().node.groups.join(name, pid_of(self))) {
-    attachments_of(self).groups.emplace_back(name);
-  }
-  return {};
+  return base::or_out_of_memory("join_group", [&]() -> result<void> {
+    std::vector<std::string>& joined = attachments_of(self).groups;
+    joined.emplace_back(name);
+    base::undo_unless_kept noted{[&]() noexcept { joined.pop_back(); }};
+    if (from.by().node.groups.join(name, pid_of(self))) noted.keep();
+    return {};
+  });
 }
 
 bool leave_group(slot& self, std::string_view name) noexcept {

@@ -26,6 +26,7 @@
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
+#include "base/out_of_memory.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -179,6 +180,20 @@ shared_environment environment_for(execution& by, const slot* spawner,
   return inherit(by.node.env, more == nullptr ? nullptr : more->env, changes);
 }
 
+// What a spawn asks for and that needs memory: an environment, relations, a name.
+result<void> equip(execution& by, slot& self, const spawn_order& order, slot* spawner,
+                   shared_environment&& env, pid who, ref& monitored_as) {
+  if (env != nullptr) make_extension(self).env = std::move(env);
+  if (order.link || order.monitor) monitored_as = relate_spawned(by, order, spawner, self);
+  if (order.name.empty()) return {};
+  if (order.name.size() > name_registry::name_bytes_max) {
+    return error{error_code::bad_argument, 0, "spawn: name too long"};
+  }
+  if (!by.node.names.add(order.name, who)) return error{error_code::name_taken, 0, "spawn: name"};
+  self.is_named = 1;
+  return {};
+}
+
 result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner) noexcept {
   by.flush_chain();  // X2
   if ((order.link || order.monitor) && (spawner == nullptr || is_meta(*spawner))) {
@@ -187,15 +202,15 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
   if (spawner != nullptr && by.node.tap != nullptr) {
     return by.node.tap->spawned(by, *spawner, order);
   }
-  shared_environment env = environment_for(by, spawner, order.env);
+  auto env = base::or_out_of_memory("spawn: environment", [&]() -> result<shared_environment> {
+    return environment_for(by, spawner, order.env);
+  });
+  if (!env) return env.error();
   auto made = make_tenant(by, order, slot_kind::process);
   if (!made) return made.error();
   slot& self = *made.value();
   const pid who{by.node.id, self.index, self.generation.load(base::relaxed)};  // Relaxed: owner.
   self.job.run = &run_process;
-  if (env != nullptr) {
-    make_extension(self).env = std::move(env);
-  }
   if (order.stash_max != stash_max_usually) static_cast<void>(limit_stash(self, order.stash_max));
   if (order.log_level != log_severity::debug) set_log_level(self, order.log_level);
   self.running_on.store(&by, base::relaxed);  // Relaxed: the owner stamp is a check, not a lock.
@@ -203,17 +218,9 @@ result<pid> spawn_process(execution& by, const spawn_order& order, slot* spawner
   by.kinds.count_spawned(*self.what);
   self.box.open();
   ref monitored_as;
-  if (order.link || order.monitor) monitored_as = relate_spawned(by, order, spawner, self);
-  result<void> begun;
-  if (!order.name.empty()) {
-    if (order.name.size() > name_registry::name_bytes_max) {
-      begun = error{error_code::bad_argument, 0, "spawn: name too long"};
-    } else if (!by.node.names.add(order.name, who)) {
-      begun = error{error_code::name_taken, 0, "spawn: name"};
-    } else {
-      self.is_named = 1;
-    }
-  }
+  result<void> begun = base::or_out_of_memory("spawn", [&] {
+    return equip(by, self, order, spawner, std::move(env).value(), who, monitored_as);
+  });
   exit_reason wanted;  // by its on_start
   if (begun && self.what->start != nullptr) begun = start_within_spawn(by, self, wanted);
   if (!begun) {
@@ -326,6 +333,12 @@ void destroy_tenant(execution& by, slot& self) noexcept {
   self.object = nullptr;
   by.running = running_before;
   by.current = message_before;
+}
+
+void unmake_tenant(execution& by, slot& self) noexcept {
+  forget_fallback(by, self);
+  destroy_tenant(by, self);
+  release_slot(by, self);
 }
 
 void release_slot(execution& by, slot& self) noexcept {

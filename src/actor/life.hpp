@@ -44,6 +44,8 @@ send_outcome send_exit(execution& by, std::uint32_t to_slot, std::uint32_t to_ge
 void close_tenant(execution& by, slot& self) noexcept;
 /// Destroys the object.
 void destroy_tenant(execution& by, slot& self) noexcept;
+/// Of a tenant just made, whose mailbox has not been opened: as if it had not been.
+void unmake_tenant(execution& by, slot& self) noexcept;
 /// Gives the closed, empty slot back, or retires it (S3).
 void release_slot(execution& by, slot& self) noexcept;
 /// The same, and counts its tenant as ended.

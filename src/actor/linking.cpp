@@ -29,7 +29,7 @@ address node_address(slot& self) noexcept {
   return pid{node.id, root->index, root->generation.load(base::relaxed)};
 }
 
-void link_to(slot& self, address who) noexcept {
+void link_to(slot& self, address who) {
   caller from{self};
   execution& by = from.by();
   const address own = own_address(by, self);
@@ -67,7 +67,7 @@ void unlink_from(slot& self, address who) noexcept {
                unlink_request{{self.index, own_generation(self)}, to, entry->unlink_number});
 }
 
-ref monitor_from(slot& self, address who) noexcept {
+ref monitor_from(slot& self, address who) {
   caller from{self};
   execution& by = from.by();
   const ref id = new_ref(by);
@@ -101,7 +101,7 @@ bool demonitor_from(slot& self, ref id, queued_down what) noexcept {
   return true;
 }
 
-void set_trap_exit(slot& self, bool traps) noexcept {
+void set_trap_exit(slot& self, bool traps) {
   if (traps || relations_or_null(self) != nullptr) make_relations(self).traps_exit = traps;
 }
 

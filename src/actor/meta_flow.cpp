@@ -19,6 +19,7 @@
 #include "actor/send_tap.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
+#include "base/out_of_memory.hpp"
 #include "sched/scheduler.hpp"
 
 namespace sluice::inline v0::core {
@@ -95,13 +96,20 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   auto made = make_tenant(by, order, is_io ? slot_kind::io_meta : slot_kind::blocking_meta);
   if (!made) return made.error();
   slot& self = *made.value();
-  auto* meta = new (std::nothrow) meta_state{self, what};
-  SLUICE_ASSERT(meta != nullptr, "no memory left for a meta process");
+  auto state = base::or_out_of_memory("spawn_meta", [&]() -> result<std::unique_ptr<meta_state>> {
+    auto fresh = std::make_unique<meta_state>(self, what);
+    fresh->env = environment_for(by, spawner, nullptr);
+    if (!is_io) fresh->requests = std::make_unique<request_book>();  // Q2
+    return fresh;
+  });
+  if (!state) {
+    unmake_tenant(by, self);
+    return state.error();
+  }
+  meta_state* const meta = std::move(state).value().release();
   meta->home = home;
-  meta->env = environment_for(by, spawner, nullptr);
   meta->send_priority = order.send_priority;
   meta->log_level = order.log_level;
-  if (!is_io) meta->requests = std::make_unique<request_book>();  // Q2
   self.meta = meta;
   meta->parent_slot = parent.index;
   meta->parent_generation = parent_generation;
@@ -128,7 +136,9 @@ result<alias> spawn_meta(execution& by, const meta_order& order, slot& parent,
   if (!is_io) {
     meta->has_begun = true;
     meta->stop = std::stop_source{};
-    if (auto started = by.node.blocking->start(*meta, order); !started) {
+    const auto started =
+        base::or_out_of_memory("spawn_meta", [&] { return by.node.blocking->start(*meta, order); });
+    if (!started) {
       undo(by, self);
       return started.error();
     }

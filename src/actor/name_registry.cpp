@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/clock.hpp"
+#include "base/out_of_memory.hpp"
 #include "base/random.hpp"
 
 namespace sluice::inline v0::core {
@@ -31,9 +32,13 @@ bool name_registry::add(std::string_view name, pid who, std::uintptr_t tag) {
     made.entry = in.names.add(name, hash, {who, tag});
   }
   if (made.entry == nullptr) return false;
-  stripe& in = stripes_[stripe_of(who)];
-  const std::lock_guard lock{in.guard};
-  in.owners.insert_or_assign(who, made);
+  base::undo_unless_kept claimed{[&]() noexcept { give_up(made); }};
+  {
+    stripe& in = stripes_[stripe_of(who)];
+    const std::lock_guard lock{in.guard};
+    in.owners.insert_or_assign(who, made);
+  }
+  claimed.keep();
   return true;
 }
 
@@ -47,10 +52,14 @@ bool name_registry::remove(pid who) noexcept {
     given = found->second;
     in.owners.erase(found);
   }
+  give_up(given);
+  return true;
+}
+
+void name_registry::give_up(const owned& given) noexcept {
   stripe& in = stripes_[given.stripe];
   const std::lock_guard lock{in.guard};
   in.names.remove(given.entry);
-  return true;
 }
 
 std::string name_registry::name_of(pid who) const {

@@ -22,7 +22,7 @@ class name_registry {
 
   name_registry();
 
-  /// False when the name is taken. The tag is the caller's.
+  /// False when the name is taken. The tag is the caller's. Throws bad_alloc: nothing has changed.
   [[nodiscard]] bool add(std::string_view name, pid who, std::uintptr_t tag = 0);
   /// Removes the name of `who`. False: it had none.
   bool remove(pid who) noexcept;
@@ -46,6 +46,7 @@ class name_registry {
   static constexpr std::size_t stripe_count = 16;
 
   [[nodiscard]] std::uint64_t hash_of(std::string_view name) const noexcept;
+  void give_up(const owned& given) noexcept;
   [[nodiscard]] static std::size_t stripe_of(std::uint64_t hash) noexcept {
     return hash >> 60;  // The low bits choose the cell.
   }

@@ -167,6 +167,8 @@ name_table::entry* name_table::take_entry(std::string_view name) {
   const std::size_t kind = kind_for(name.size());
   std::vector<entry*>& waiting = free_[kind];
   if (waiting.empty()) {
+    // Room for all of them that there are, so that giving them back needs no memory.
+    waiting.reserve(waiting.capacity() + entries_at_once);
     const std::size_t bytes = sizeof(entry) + text_bytes_of_kind[kind];
     memory_.push_back(std::make_unique<std::byte[]>(bytes * entries_at_once));
     for (std::size_t i = entries_at_once; i-- != 0;) {
@@ -177,8 +179,6 @@ name_table::entry* name_table::take_entry(std::string_view name) {
       }
       waiting.push_back(made);
     }
-    // Room to give all of them back without allocating.
-    waiting.reserve(waiting.capacity() + entries_at_once);
   }
   entry* const taken = waiting.back();
   waiting.pop_back();
@@ -199,9 +199,9 @@ void name_table::grow() {
     while (made->first[at].load(base::relaxed) != nullptr) at = (at + 1) & made->mask;
     made->first[at].store(each, base::relaxed);
   }
-  // [NT4] release: the cells are built; pairs NT3 (find).
-  cells_.store(made.get(), base::release);
   all_cells_.push_back(std::move(made));
+  // [NT4] release: the cells are built; pairs NT3 (find).
+  cells_.store(all_cells_.back().get(), base::release);
 }
 
 void name_table::move_version() noexcept {

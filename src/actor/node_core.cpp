@@ -4,6 +4,7 @@
 #include <climits>
 #include <string>
 
+#include "base/out_of_memory.hpp"
 #include "base/park.hpp"
 
 namespace sluice::inline v0::core {
@@ -63,8 +64,11 @@ void node_core::detach(execution& by) noexcept {
 void node_core::fold(const execution& by) noexcept {
   folded_.add_consumed(by.counters);
   folded_.add_sent(by.counters);
-  by.kinds.add_ended(folded_kinds_);
-  by.kinds.add_spawned(folded_kinds_);
+  // Without memory the statistics of the kinds lack what this thread did; nothing else does.
+  static_cast<void>(base::has_memory_for([&] {
+    by.kinds.add_ended(folded_kinds_);
+    by.kinds.add_spawned(folded_kinds_);
+  }));
 }
 
 void node_core::detach_foreign() noexcept {
@@ -111,33 +115,41 @@ void node_core::report_dead_letter(const envelope& dead, dead_letter why) noexce
     return;
   }
   const std::uint64_t more = unreported_.exchange(0, base::relaxed);
-  std::string text = "dead letter: ";
-  text += to_string(why);
-  text += ", type ";
-  text += dead.type->name;
-  text += ", from slot " + std::to_string(dead.from_slot);
-  if (more != 0) text += " (and " + std::to_string(more) + " more since the last report)";
-  write_log(log_level::warning, text);
+  static_cast<void>(base::has_memory_for([&] {  // Without, the log lacks a line.
+    std::string text = "dead letter: ";
+    text += to_string(why);
+    text += ", type ";
+    text += dead.type->name;
+    text += ", from slot " + std::to_string(dead.from_slot);
+    if (more != 0) text += " (and " + std::to_string(more) + " more since the last report)";
+    write_log(log_level::warning, text);
+  }));
 }
 
 void node_core::write_log(log_level level, std::string_view text) const noexcept {
-  log_record line;
-  line.severity = static_cast<log_severity>(level);
-  line.text = escape_for_log(text, log_bytes_max);
-  write_record(std::move(line));
+  static_cast<void>(base::has_memory_for([&] {  // Without, the log lacks a line.
+    log_record line;
+    line.severity = static_cast<log_severity>(level);
+    line.text = escape_for_log(text, log_bytes_max);
+    write_record(std::move(line));
+  }));
+}
+
+void node_core::say(const log_record& line) const {
+  std::string whole = line.source.empty() ? line.text : line.source + ": " + line.text;
+  for (const log_field& each : line.fields) whole += ' ' + each.name + '=' + each.value;
+  log(static_cast<log_level>(line.severity), whole);
 }
 
 void node_core::write_record(log_record&& line) const noexcept {
   if (log) {
-    std::string whole = line.source.empty() ? line.text : line.source + ": " + line.text;
-    for (const log_field& each : line.fields) whole += ' ' + each.name + '=' + each.value;
 #if defined(__cpp_exceptions)
     try {
-      log(static_cast<log_level>(line.severity), whole);
+      say(line);
     } catch (...) {  // The host's function: what it throws costs it this line.
     }
 #else
-    log(static_cast<log_level>(line.severity), whole);
+    say(line);
 #endif
   }
   if (!outputs.wants(line.severity)) return;

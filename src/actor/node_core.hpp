@@ -124,7 +124,8 @@ struct node_core {
   void set_phase(node_phase now) noexcept {
     phase_.store(static_cast<std::uint32_t>(now), base::relaxed);  // Relaxed: as above.
   }
-  [[nodiscard]] bool may_spawn() const noexcept { return phase() == node_phase::running; }
+  /// While it is built only its root comes: the calls of the node say not_started.
+  [[nodiscard]] bool may_spawn() const noexcept { return phase() <= node_phase::running; }
 
   void attach(execution& by);
   /// Folds the counters of a thread that goes, and forgets it.
@@ -147,6 +148,7 @@ struct node_core {
 
  private:
   void fold(const execution& by) noexcept;
+  void say(const log_record& line) const;
 
   base::atomic<std::uint32_t> phase_{static_cast<std::uint32_t>(node_phase::built)};
   mutable std::mutex executions_guard_;

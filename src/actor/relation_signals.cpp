@@ -15,6 +15,7 @@
 #include "actor/suspension.hpp"
 #include "actor/system_messages.hpp"
 #include "base/assert.hpp"
+#include "base/out_of_memory.hpp"
 
 namespace sluice {
 inline namespace v0 {
@@ -175,12 +176,10 @@ relations* relations_or_null(const slot& self) noexcept {
   return more == nullptr ? nullptr : more->related.get();
 }
 
-relations& make_relations(slot& self) noexcept {
+relations& make_relations(slot& self) {
   if (relations* const known = relations_or_null(self)) return *known;
-  slot_extension* const more = any_extension_or_made(self);
-  SLUICE_ASSERT(more != nullptr, "no memory left for links and monitors");
-  more->related.reset(new (std::nothrow) relations);
-  SLUICE_ASSERT(more->related != nullptr, "no memory left for links and monitors");
+  slot_extension* const more = is_meta(self) ? extension_of(self) : &make_extension(self);
+  more->related = std::make_unique<relations>();
   return *more->related;
 }
 
@@ -219,14 +218,19 @@ void handle_node_stops(slot& self, envelope&) {
 }
 
 void handle_link_request(slot& self, envelope& carried) {
-  const auto& asked = told_in<link_request>(carried);
-  relations& known = make_relations(self);
-  link_entry* const entry = known.links.find(asked.from.key());
-  if (entry == nullptr) {
-    known.links.add({.key = asked.from.key(), .state = link_state::linked});
-  } else if (entry->state == link_state::none) {
-    entry->state = link_state::linked;
-  }
+  auto& asked = told_in<link_request>(carried);
+  const bool is_noted = base::has_memory_for([&] {
+    relations& known = make_relations(self);
+    link_entry* const entry = known.links.find(asked.from.key());
+    if (entry == nullptr) {
+      known.links.add({.key = asked.from.key(), .state = link_state::linked});
+    } else if (entry->state == link_state::none) {
+      entry->state = link_state::linked;
+    }
+  });
+  if (is_noted) return;
+  caller from{self};  // As good as nobody there: nothing would ever be told.
+  lose_link_request(from.by(), &asked, error_code::out_of_memory);
 }
 
 void handle_unlink_request(slot& self, envelope& carried) {
@@ -253,8 +257,11 @@ void handle_unlink_done(slot& self, envelope& carried) {
 }
 
 void handle_monitor_request(slot& self, envelope& carried) {
-  const auto& asked = told_in<monitor_request>(carried);
-  make_relations(self).watchers.add({asked.id.number, asked.watcher});
+  auto& asked = told_in<monitor_request>(carried);
+  const auto note = [&] { make_relations(self).watchers.add({asked.id.number, asked.watcher}); };
+  if (base::has_memory_for(note)) return;
+  caller from{self};  // As above.
+  lose_monitor_request(from.by(), &asked, error_code::out_of_memory);
 }
 
 void handle_demonitor_request(slot& self, envelope& carried) {
@@ -323,23 +330,41 @@ void handle_unlisted_exit_signal(slot& self, envelope& carried) {
   hand_to_catch_all<exit_signal>(self, carried);
 }
 
-ref relate_spawned(execution& by, const spawn_order& order, slot* spawner, slot& child) noexcept {
+namespace {
+
+void forget_link(slot& spawner, slot& child, party born, party parent) noexcept {
+  const auto forget = [](slot& at, party other) {
+    relations* const known = relations_or_null(at);
+    link_entry* const entry = known == nullptr ? nullptr : known->links.find(other.key());
+    if (entry != nullptr) known->links.remove(entry);
+  };
+  forget(spawner, born);
+  forget(child, parent);
+}
+
+}  // namespace
+
+// The child's side first: it goes with the child. The spawner's: added whole, or not at all.
+ref relate_spawned(execution& by, const spawn_order& order, slot* spawner, slot& child) {
   // Relaxed: the owner of both.
   const party born{child.index, child.generation.load(base::relaxed)};
   if (order.link) {
     const party parent{spawner->index, spawner->generation.load(base::relaxed)};
-    make_relations(*spawner).links.add({.key = born.key(), .state = link_state::linked});
     relations& own = make_relations(child);
-    own.links.add({.key = parent.key(), .state = link_state::linked});
+    make_relations(*spawner).links.add({.key = born.key(), .state = link_state::linked});
+    own.links.add({.key = parent.key(), .state = link_state::linked});  // Its first: has a place.
     own.spawned_by = parent;
   }
   if (!order.monitor) return {};
   const ref id = new_ref(by);
   const party parent{spawner->index,
                      spawner->generation.load(base::relaxed)};  // Relaxed: as above.
+  relations& own = make_relations(child);
+  base::undo_unless_kept linked{[&]() noexcept { forget_link(*spawner, child, born, parent); }};
   make_relations(*spawner).monitors.add(
       {.key = id.number, .target = pid{by.node.id, born.slot, born.generation}, .of = born});
-  make_relations(child).watchers.add({id.number, parent});
+  linked.keep();
+  own.watchers.add({id.number, parent});  // Its first: has a place.
   if (order.monitored_as != nullptr) *order.monitored_as = id;
   return id;
 }
@@ -351,8 +376,7 @@ void forget_spawned(slot& spawner, slot& child, ref monitored_as) noexcept {
   // Relaxed: the owner of both; the child is closed.
   const party parent{spawner.index, spawner.generation.load(base::relaxed)};
   const party born{child.index, child.generation.load(base::relaxed) - 1};
-  if (link_entry* const entry = of_spawner->links.find(born.key())) of_spawner->links.remove(entry);
-  if (link_entry* const entry = of_child->links.find(parent.key())) of_child->links.remove(entry);
+  forget_link(spawner, child, born, parent);
   if (monitor_entry* const entry = of_spawner->monitors.find(monitored_as.number)) {
     of_spawner->monitors.remove(entry);
   }

@@ -80,11 +80,11 @@ inline constexpr lose_function lose_action<monitor_request> = &lose_monitor_requ
 
 /// Owner: what there is, or null; what there is from now on.
 [[nodiscard]] relations* relations_or_null(const slot& self) noexcept;
-[[nodiscard]] relations& make_relations(slot& self) noexcept;
+[[nodiscard]] relations& make_relations(slot& self);
 
 /// Links and monitors a process that is being spawned, as the order says. The number of the
 /// monitor, or 0.
-ref relate_spawned(execution& by, const spawn_order& order, slot* spawner, slot& child) noexcept;
+ref relate_spawned(execution& by, const spawn_order& order, slot* spawner, slot& child);
 /// The spawn has failed: its spawner is told by that alone.
 void forget_spawned(slot& spawner, slot& child, ref monitored_as) noexcept;
 

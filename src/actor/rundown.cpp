@@ -10,6 +10,7 @@
 
 #include "actor/node_core.hpp"
 #include "base/assert.hpp"
+#include "base/out_of_memory.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -76,6 +77,7 @@ class foreign_thread {
       if (each.node_id == core.id) return *each.by;
     }
     std::erase_if(executions, is_detached);  // Those of nodes that are no more.
+    executions.reserve(executions.size() + 1);
     auto made = std::make_unique<execution>(core, nullptr, mem::this_thread_cache());
     core.attach(*made);
     executions.push_back({core.id, &through, std::move(made)});
@@ -167,13 +169,19 @@ bool gate::holds_this_thread() const noexcept {
 }
 
 foreign_access::foreign_access(gate& through, std::uint32_t node_id) noexcept {
+  static_cast<void>(base::has_memory_for([&] { enter(through, node_id); }));
+}
+
+void foreign_access::enter(gate& through, std::uint32_t node_id) {
   foreign_thread& own = this_foreign_thread();
   // Relaxed: this thread's own. Deeper into the same node needs no second place.
-  is_nested_ = own.depth != 0 && own.cell.inside[own.depth - 1].load(base::relaxed) == &through;
-  if (!is_nested_) {
+  const bool is_nested =
+      own.depth != 0 && own.cell.inside[own.depth - 1].load(base::relaxed) == &through;
+  if (!is_nested) {
     SLUICE_ASSERT(own.depth < depth_max, "a thread is inside too many nodes at once");
     // [RD9] seq_cst: D1, before looking at the gate; pairs RD8 (close).
     own.cell.inside[own.depth++].exchange(&through, base::seq_cst);
+    has_place_ = true;
   }
   // [RD6] seq_cst: D1; pairs RD5 (open), RD7 (close).
   const std::uint32_t open_id = through.open_id_.load(base::seq_cst);
@@ -188,7 +196,7 @@ foreign_access::foreign_access(gate& through, std::uint32_t node_id) noexcept {
 }
 
 foreign_access::~foreign_access() {
-  if (is_nested_) return;
+  if (!has_place_) return;
   foreign_thread& own = this_foreign_thread();
   // [RD10] release: everything done inside; pairs RD8 (close).
   own.cell.inside[--own.depth].store(nullptr, base::release);

@@ -53,13 +53,16 @@ class foreign_access {
   foreign_access& operator=(const foreign_access&) = delete;
   ~foreign_access();
 
-  /// False: the node stops, has stopped, or is gone.
+  /// False: the node stops, has stopped, or is gone, or there is no memory for this thread's part
+  /// in it (its first use of the node).
   explicit operator bool() const noexcept { return by_ != nullptr; }
   [[nodiscard]] execution& by() noexcept { return *by_; }
 
  private:
+  void enter(gate& through, std::uint32_t node_id);
+
   execution* by_ = nullptr;
-  bool is_nested_ = false;
+  bool has_place_ = false;
 };
 
 }  // namespace sluice::inline v0::core

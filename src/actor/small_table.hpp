@@ -2,15 +2,12 @@
 //
 // Entry has a member `std::uint64_t key`, 0 = a free place, and is made by Entry{}. Open addressing
 // on the heap beyond `Inline` entries, at most half full; a step() walks it while it empties.
-// Who: its owner only. Memory: out of it aborts, for what is noted here must not be lost.
+// Who: its owner only. Out of memory: add() throws bad_alloc, and nothing has changed.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <utility>
-
-#include "base/assert.hpp"
 
 namespace sluice::inline v0::core {
 
@@ -39,7 +36,7 @@ class small_table {
   }
 
   /// A key that is not there yet.
-  Entry& add(Entry entry) noexcept {
+  Entry& add(Entry entry) {
     if (places_ == nullptr) {
       for (Entry& each : first_) {
         if (each.key != 0) continue;
@@ -101,11 +98,10 @@ class small_table {
     return places_[at] = std::move(entry);
   }
 
-  void grow() noexcept {
+  void grow() {
     const std::uint32_t before = places_ == nullptr ? 0 : mask_ + 1;
     const std::uint32_t wanted = before == 0 ? places_first : 2 * before;
-    std::unique_ptr<Entry[]> old{new (std::nothrow) Entry[wanted]};
-    SLUICE_ASSERT(old != nullptr, "no memory left for links and monitors");
+    auto old = std::make_unique<Entry[]>(wanted);
     old.swap(places_);
     mask_ = wanted - 1;
     count_ = 0;

@@ -58,6 +58,8 @@ result<std::thread> start_thread(const thread_options& options, std::function<vo
     return std::thread(std::move(run));
   } catch (const std::system_error& why) {
     return error_from_errno(why.code().value(), "thread start");
+  } catch (const std::bad_alloc&) {
+    return error{error_code::out_of_memory, 0, "thread start"};
   }
 #else
   return std::thread(std::move(run));

@@ -15,6 +15,8 @@ bool driver_options::is_valid() const noexcept {
          buffer_bytes % 64 == 0 && buffer_bytes <= (1U << 30) && reap_bound_ns >= 0;
 }
 
+driver::driver(const driver_options& options) : options_(options) { drained_.reserve(1024); }
+
 driver::~driver() {
   SLUICE_ASSERT(life_ != life::attached, "D3: a driver was destroyed without detach()");
 }
@@ -24,7 +26,6 @@ void driver::become_attached(receive_buffers& buffers) noexcept {
   buffers_ = &buffers;
   owner_thread_ = this_thread_token();
   life_ = life::attached;
-  drained_.reserve(1024);
 }
 
 bool driver::has_ready() const noexcept {

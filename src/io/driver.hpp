@@ -110,7 +110,7 @@ class driver : public sched::driver {
   [[nodiscard]] virtual std::string describe() const = 0;
 
  protected:
-  explicit driver(const driver_options& options) noexcept : options_(options) {}
+  explicit driver(const driver_options& options);
 
   // ---- what a driver does
   /// Puts the request on its way; its completions are handed to complete() by exchange().

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/out_of_memory.hpp"
 #include "io/thread_token.hpp"
 #include "io/uring_compat.hpp"
 #include "mem/bytes_owner.hpp"
@@ -114,11 +115,12 @@ result<receive_buffers*> receive_buffers::create(::io_uring* ring, std::uint32_t
       ring == nullptr ? 0
                       : (count * sizeof(::io_uring_buf) + page_bytes - 1) / page_bytes * page_bytes;
   const std::size_t total_bytes = ring_bytes + std::size_t{count} * stride_of(buffer_bytes);
+  auto* self = new receive_buffers(count, buffer_bytes, waker);
+  base::undo_unless_kept made{[self]() noexcept { delete self; }};
   void* memory =
       ::mmap(nullptr, total_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return error_from_errno(errno, "receive buffers: mmap");
 
-  auto* self = new receive_buffers(count, buffer_bytes, waker);
   self->mapped_bytes_ = total_bytes;
   self->ring_bytes_ = ring_bytes;
   self->memory_ = static_cast<std::byte*>(memory) + ring_bytes;
@@ -132,7 +134,6 @@ result<receive_buffers*> receive_buffers::create(::io_uring* ring, std::uint32_t
     registration.ring_entries = count;
     registration.bgid = group;
     if (const int failed = ::io_uring_register_buf_ring(ring, &registration, 0); failed != 0) {
-      delete self;
       return error_from_errno(-failed, "io_uring: registering receive buffers");
     }
     self->ring_ = ring;
@@ -145,6 +146,7 @@ result<receive_buffers*> receive_buffers::create(::io_uring* ring, std::uint32_t
     self->mark_free(count - 1 - index);
   }
   self->collect();
+  made.keep();
   return self;
 }
 

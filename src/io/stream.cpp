@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -164,7 +165,8 @@ void stream::update_reading() noexcept {
 // S7. One answer only: an end of both directions without an error is met by reading, or a write.
 void stream::watch_for_reset() {
   if (is_hung_up_) return;
-  if (watch_ == nullptr) watch_ = std::make_unique<watch_operation>(*this);
+  if (watch_ == nullptr) watch_.reset(new (std::nothrow) watch_operation(*this));
+  if (watch_ == nullptr) return;  // No memory: the next read or write meets it.
   driver_.start(*watch_, request::poll(socket_.get(), op_site::stream_watch, POLLERR));
 }
 

@@ -77,7 +77,7 @@ void fill(::io_uring_sqe& entry, const request& what) noexcept {
 
 }  // namespace
 
-uring_driver::uring_driver(const uring_options& options) noexcept
+uring_driver::uring_driver(const uring_options& options)
     : driver(options.common), sq_entries_(options.sq_entries), cq_entries_(options.cq_entries) {}
 
 uring_driver::~uring_driver() {

@@ -58,7 +58,7 @@ class uring_driver final : public driver {
   [[nodiscard]] std::uint64_t wake_write_count() const noexcept { return signal_.write_count(); }
 
  private:
-  explicit uring_driver(const uring_options& options) noexcept;
+  explicit uring_driver(const uring_options& options);
 
   void begin(std::uint64_t number, const request& what) noexcept override;
   void ask_to_end(std::uint64_t number) noexcept override;

@@ -9,6 +9,7 @@
 #include "actor/meta_flow.hpp"
 #include "actor/meta_state.hpp"
 #include "actor/node_core.hpp"
+#include "base/out_of_memory.hpp"
 #include "io/driver.hpp"
 #include "net/tcp_connection.hpp"
 #include "net/worker_finder.hpp"
@@ -165,7 +166,8 @@ void server::implementation::adopt(base::unique_fd socket, const io::socket_addr
   core::meta_order order;
   order.ring = ring_for(*worker);
   order.mailbox_max = options_.connection.mailbox_max;
-  const std::uint32_t place = take_place();
+  std::uint32_t place = no_place;
+  if (!base::has_memory_for([&] { place = take_place(); })) return;  // Closed.
   auto made = core::order_and_spawn<net::tcp_connection>(
       order,
       [this, who](const core::meta_order& filled) {
@@ -195,13 +197,14 @@ int server::implementation::ring_for(std::uint32_t worker) const noexcept {
 }
 
 std::uint32_t server::implementation::take_place() {
-  ++connection_count_;
   if (first_free_ == no_place) {
     places_.emplace_back();
+    ++connection_count_;
     return static_cast<std::uint32_t>(places_.size() - 1);
   }
   const std::uint32_t place = first_free_;
   first_free_ = places_[place].next_free;
+  ++connection_count_;
   return place;
 }
 

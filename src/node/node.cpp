@@ -10,6 +10,7 @@
 #include "actor/life.hpp"
 #include "actor/meta_flow.hpp"
 #include "base/assert.hpp"
+#include "base/out_of_memory.hpp"
 #include "io/driver.hpp"
 #include "mem/block_pool.hpp"
 #include "node/node_state.hpp"
@@ -49,11 +50,11 @@ sched::scheduler_hooks hooks_for(core::node_state& state) {
   hooks.on_thread_start = [&state](sched::worker& on) {
     auto& own = state.executions[on.index()];
     own = std::make_unique<core::execution>(*state.core, &on, mem::this_thread_cache());
+    state.core->attach(*own);
     on.context = own.get();
     on.settle = &core::settle_lingering;
     on.work_done = &own->counters.handled;
     core::set_current_execution(own.get());
-    state.core->attach(*own);
   };
   hooks.on_thread_end = [&state](sched::worker& on) {
     auto& own = state.executions[on.index()];
@@ -101,6 +102,62 @@ std::vector<ring_statistics> rings_of(const core::node_core& core, sched::schedu
   return all;
 }
 
+void end_threads(core::node_state& state) noexcept {
+  state.stalls.reset();
+  if (state.scheduler) static_cast<void>(state.scheduler->stop(base::no_deadline));
+  const std::lock_guard threads_lock{state.threads_guard};
+  state.scheduler.reset();
+  state.core->scheduler = nullptr;
+}
+
+result<void> start_threads(core::node_state& state, std::vector<sched::worker_plan>&& plans) {
+  core::node_core& core = *state.core;
+  const std::lock_guard threads_lock{state.threads_guard};
+  state.executions.resize(plans.size());
+  state.scheduler = std::make_unique<sched::scheduler>(std::move(plans), hooks_for(state));
+  core.scheduler = state.scheduler.get();
+  auto started = state.is_stepped ? state.scheduler->start_stepped() : state.scheduler->start();
+  if (state.is_stepped) {
+    core.budget.ticks_max = UINT64_MAX;    // No real time decides anything.
+    core::set_current_execution(nullptr);  // Only while it steps.
+  }
+  return started;
+}
+
+// All of it, or nothing.
+result<void> begin(core::node_state& state) {
+  core::node_core& core = *state.core;
+  auto plans = core::plan_workers(state.options, core, state.start_text);
+  if (!plans) return plans.error();
+  core.budget.messages_max = std::max(1u, state.options.activation_messages_max);
+  core.budget.ticks_max = static_cast<std::uint64_t>(std::max<std::int64_t>(
+                              1, state.options.activation_time_max.count())) *
+                          base::ticks_per_us();
+  base::undo_unless_kept outputs{
+      [&core] { static_cast<void>(core.outputs.stop(base::no_deadline)); }};
+  if (auto started = core.outputs.start(); !started) return started;
+  base::undo_unless_kept threads{[&state]() noexcept { end_threads(state); }};
+  if (auto started = start_threads(state, std::move(plans).value()); !started) {
+    state.start_text = started.error().message();
+    return started;
+  }
+  if (state.options.stall_min.count() > 0) {
+    state.stalls = std::make_unique<core::stall_detector>(
+        state, std::chrono::nanoseconds{state.options.stall_min}.count());
+    if (!state.stalls->start()) state.stalls.reset();  // A convenience; the node runs without.
+  }
+  core::foreign_access access{state.way_in, core.id};
+  if (!access) return error{error_code::out_of_memory, 0, "node start"};
+  auto root = core::spawn_root(access.by());
+  if (!root) return root.error();
+  core.set_phase(node_phase::running);
+  // [ND1] release: the root is there; pairs ND2 (spawn_meta_erased).
+  core.root.store(root.value(), base::release);
+  threads.keep();
+  outputs.keep();
+  return {};
+}
+
 }  // namespace
 
 node::node(std::string name, node_options options)
@@ -141,48 +198,7 @@ result<void> node::start() {
   if (core.phase() != node_phase::built) return too_late;
   const std::lock_guard lock{state_->phase_guard};
   if (core.phase() != node_phase::built) return too_late;
-  auto plans = core::plan_workers(state_->options, core, state_->start_text);
-  if (!plans) return plans.error();
-  core.budget.messages_max = std::max(1u, state_->options.activation_messages_max);
-  core.budget.ticks_max = static_cast<std::uint64_t>(std::max<std::int64_t>(
-                              1, state_->options.activation_time_max.count())) *
-                          base::ticks_per_us();
-  if (auto started = core.outputs.start(); !started) {
-    static_cast<void>(core.outputs.stop(base::no_deadline));
-    return started;
-  }
-  state_->executions.resize(plans.value().size());
-  std::unique_lock threads_lock{state_->threads_guard};
-  state_->scheduler =
-      std::make_unique<sched::scheduler>(std::move(plans).value(), hooks_for(*state_));
-  core.scheduler = state_->scheduler.get();
-  const auto started =
-      state_->is_stepped ? state_->scheduler->start_stepped() : state_->scheduler->start();
-  if (state_->is_stepped) {
-    core.budget.ticks_max = UINT64_MAX;    // No real time decides anything.
-    core::set_current_execution(nullptr);  // Only while it steps.
-  }
-  if (!started) {
-    state_->start_text = started.error().message();
-    state_->scheduler.reset();
-    core.scheduler = nullptr;
-    threads_lock.unlock();
-    static_cast<void>(core.outputs.stop(base::no_deadline));
-    return started;
-  }
-  threads_lock.unlock();
-  if (state_->options.stall_min.count() > 0) {
-    state_->stalls = std::make_unique<core::stall_detector>(
-        *state_, std::chrono::nanoseconds{state_->options.stall_min}.count());
-    if (!state_->stalls->start()) state_->stalls.reset();  // A convenience; the node runs without.
-  }
-  core.set_phase(node_phase::running);
-  core::foreign_access access{state_->way_in, core.id};
-  auto root = core::spawn_root(access.by());
-  SLUICE_ASSERT(root.has_value(), "the root process could not be made");
-  // [ND1] release: the root is there; pairs ND2 (spawn_meta_erased).
-  core.root.store(root.value(), base::release);
-  return {};
+  return base::or_out_of_memory("node start", [this] { return begin(*state_); });
 }
 
 stop_report node::stop(std::chrono::nanoseconds patience) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/out_of_memory.hpp"
 #include "base/park.hpp"
 #include "base/thread.hpp"
 
@@ -37,10 +38,13 @@ scheduler::~scheduler() { static_cast<void>(stop(base::no_deadline)); }
 result<void> scheduler::start() {
   attached_.store(0, base::relaxed);  // No thread runs yet.
   attach_errors_.assign(workers_.size(), error{});
+  threads_.reserve(workers_.size());
   error failure{};
   for (std::size_t index = 0; index < workers_.size(); ++index) {
-    base::thread_options options{plans_[index].thread_name, plans_[index].cores};
-    auto started = base::start_thread(options, [this, index] { thread_body(index); });
+    auto started = base::or_out_of_memory("thread start", [&] {
+      base::thread_options options{plans_[index].thread_name, plans_[index].cores};
+      return base::start_thread(options, [this, index] { thread_body(index); });
+    });
     if (!started) {
       failure = started.error();
       break;
@@ -72,11 +76,19 @@ result<void> scheduler::start_stepped() {
   return {};
 }
 
+result<void> scheduler::begin_thread(worker& self) {
+  if (auto ready = self.parking().attach(); !ready) return ready;
+  base::undo_unless_kept attached{[&self]() noexcept { self.parking().detach(); }};
+  hooks_.on_thread_start(self);
+  attached.keep();
+  return {};
+}
+
 void scheduler::thread_body(std::size_t index) noexcept {
   worker& self = *workers_[index];
-  const auto ready = self.parking().attach();
+  const auto ready =
+      base::or_out_of_memory("thread start", [this, &self] { return begin_thread(self); });
   if (!ready) attach_errors_[index] = ready.error();
-  if (ready) hooks_.on_thread_start(self);
   // [SC2] release: attach_errors_ and what the hook set up; pairs SC1 (start).
   attached_.fetch_add(1, base::release);
   base::futex_wake(attached_, 1);

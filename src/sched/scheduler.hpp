@@ -70,6 +70,7 @@ class scheduler {
   friend class worker;
 
   void thread_body(std::size_t index) noexcept;
+  [[nodiscard]] result<void> begin_thread(worker& self);
   [[nodiscard]] std::vector<std::size_t> join_all(base::nanoseconds_t deadline_ns) noexcept;
   /// Whether somebody stands between making work visible and waking a worker for it.
   [[nodiscard]] bool is_publishing() const noexcept {

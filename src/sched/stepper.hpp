@@ -16,7 +16,7 @@ class worker;
 
 class stepper {
  public:
-  explicit stepper(worker& of) noexcept : worker_(of) {}
+  explicit stepper(worker& of) : worker_(of) { runnable_.reserve(64); }
 
   /// Takes what has become runnable from all queues; how much there is now, oldest first.
   std::size_t collect();

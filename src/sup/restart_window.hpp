@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include <sluice/supervision.hpp>
 
@@ -21,7 +21,7 @@ class restart_window {
 
  private:
   restart_limit limit_;
-  std::deque<base::nanoseconds_t> restarts_ns_;  // at most restarts_max, oldest first
+  std::vector<base::nanoseconds_t> restarts_ns_;  // at most restarts_max, oldest first
 };
 
 }  // namespace sluice::inline v0::sup

@@ -1,6 +1,7 @@
 #include "lives.hpp"
 
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include <sluice/sluice.hpp>
@@ -108,7 +109,10 @@ std::string names(void (*begin)(), void (*end)()) {
       const std::string name =
           "a name that is longer than strings keep within " + std::to_string(i);
       auto made = in->spawn<counter>({.name = name});
-      if (!refused.take(made, "spawn")) continue;
+      if (!refused.take(made, "spawn")) {  // One call fails: it is another's turn now.
+        made = in->spawn<counter>({.name = name});
+        if (!made) throw std::logic_error("a refused spawn keeps its name");
+      }
       in->send(in->find(name), hello{});
       if (i % 2 == 0) made.value().exit();
     }
@@ -121,7 +125,7 @@ struct joiner : sluice::actor<joiner, hello, news> {
     link_to_it();
   }
   void link_to_it() {
-    static_cast<void>(monitor(find("nobody")));
+    for (int i = 0; i < 4; ++i) static_cast<void>(monitor(find("nobody")));
     trap_exit(true);
     auto child = spawn<counter>({.link = true});
     if (child) child.value().send(hello{});

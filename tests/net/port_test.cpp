@@ -479,7 +479,8 @@ TEST_CASE("a worker that keeps what it is given stops the program, until it lets
   host.worker.send(port_errand{[](port_worker& self) { self.keeps = true; }});
   const auto made =
       host.run({.argv = {"head", "-c", "1000000", "/dev/zero"}, .output_bytes_max = 100'000});
-  REQUIRE(host.notes.wait([&](auto& all) { return all[made.id()].output.size() >= 100'000; }));
+  // Each piece is charged with what holds it, too: in small ones the bound is met before.
+  REQUIRE(host.notes.wait([&](auto& all) { return all[made.id()].output.size() >= 50'000; }));
   std::this_thread::sleep_for(50ms);
   host.notes.change(made.id(), [](story& told) {
     CHECK(told.exited == 0);
