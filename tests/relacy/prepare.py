@@ -125,7 +125,8 @@ def main():
 namespace sluice::inline v0::model {{
 
 inline constexpr const char* plant_names[] = {{
-{names}}};
+{names}    "",  // None.
+}};
 
 }}  // namespace sluice::inline v0::model
 """, encoding="utf-8")
